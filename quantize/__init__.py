@@ -1,0 +1,1 @@
+"""Post-training quantization of IMSE networks to integer-only TensorFlow Lite models."""
