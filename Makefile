@@ -1,0 +1,52 @@
+# imse-mcu: `make firmware` builds and runs the example, `make test` checks everything.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV ?= .venv
+TARGET ?= stm32h7
+MODEL ?= imse-stream
+INPUT ?= examples/noisy.wav
+BUILD ?= build/$(MODEL)-$(TARGET)
+PYTEST_ARGS ?=
+
+export PYTHON VENV
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev firmware test lint types unit bench clean distclean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+setup: ## install what is missing: system packages and .venv
+	@scripts/setup.sh
+
+setup-dev: ## the same with what the tests need
+	@scripts/setup.sh dev
+
+firmware: setup ## int8 firmware for $(TARGET), then run it on the example recording
+	$(BIN)/imse-mcu build --target $(TARGET) --model $(MODEL) -o $(BUILD)
+	$(BIN)/imse-mcu run $(BUILD) --input $(INPUT)
+
+test: lint types unit ## lint, types and the whole test suite
+
+lint: setup-dev ## ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup-dev ## mypy
+	$(BIN)/mypy
+
+unit: setup-dev ## pytest, emulator tests included
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+bench: setup-dev ## instructions per layer and build time of the default model
+	$(BIN)/imse-mcu build --target $(TARGET) --model $(MODEL) --no-cache -v -o $(BUILD)
+	$(BIN)/imse-mcu profile $(BUILD)
+
+clean: ## remove build results and caches (not .venv)
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis examples/*-enhanced.wav
+	find imse_mcu keras_imse quantize firmware_gen targets tests -name __pycache__ -prune \
+	  -exec rm -rf {} +
+
+distclean: clean ## remove .venv as well
+	rm -rf $(VENV)
