@@ -144,7 +144,7 @@ def _parse_region(table: Table) -> MemoryRegion:
         name=name,
         origin=table.integer("origin"),
         size_bytes=table.integer("size_kib", 1, 4 * 1024 * 1024) * 1024,
-        kind=cast(RegionKind, table.string("kind", REGION_KINDS)),
+        kind=cast("RegionKind", table.string("kind", REGION_KINDS)),
         roles=table.strings("roles", tuple(ROLES)),
         description=table.string("description"),
         source=table.string("source"),

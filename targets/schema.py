@@ -131,7 +131,7 @@ class Table:
         """A non-empty array of tables."""
         data = self._get(
             key,
-            lambda v: isinstance(v, list) and v and all(isinstance(item, dict) for item in v),
+            lambda v: isinstance(v, list) and len(v) > 0 and all(isinstance(i, dict) for i in v),
             "at least one table",
         )
         return [
