@@ -1,0 +1,1 @@
+"""Firmware generation: quantized model and target in, CMake project and image out."""
