@@ -1,0 +1,5 @@
+"""``python -m imse_mcu``."""
+
+from imse_mcu.cli.main import entry
+
+entry()
