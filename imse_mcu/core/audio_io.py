@@ -270,7 +270,7 @@ def _check_riff(file: Path, head: bytes, size: int) -> None:
                 )
             return
         offset += 8 + length + (length & 1)
-    if offset >= size:
+    if offset + 8 > size:
         raise AudioFileError(
             f"{file} is truncated: it has no samples", hint="copy or record it again"
         )
