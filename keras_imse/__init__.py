@@ -1,0 +1,1 @@
+"""tf-keras port of IMSE: configurations, layers, models, audio front end and training."""

@@ -1,0 +1,21 @@
+"""Errors of the model package."""
+
+from __future__ import annotations
+
+from imse_mcu.core.errors import ImseMcuError
+
+
+class ConfigError(ImseMcuError):
+    """A model configuration or preset that cannot be built."""
+
+
+class WeightsError(ImseMcuError):
+    """Weights that are missing, corrupt or made for another network."""
+
+
+class AudioError(ImseMcuError):
+    """Audio that the front end cannot process."""
+
+
+class TrainingError(ImseMcuError):
+    """A training run that cannot start or go on."""

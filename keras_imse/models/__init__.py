@@ -1,0 +1,1 @@
+"""Networks: the streaming IMSE and the published offline IMSE."""

@@ -1,0 +1,1 @@
+"""Training of the streaming network: data, losses, loop."""

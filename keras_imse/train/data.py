@@ -1,0 +1,231 @@
+"""Training material: speech and noise folders, mixed on the fly, or clean/noisy pairs.
+
+A data folder has either ``speech/`` and ``noise/`` or ``clean/`` and ``noisy/`` (pairs by file
+name). A ``speech_meta.csv`` / ``noise_meta.csv`` beside them with columns ``path``, ``split``
+(``train`` / ``val``) and, for noise, ``type`` decides the split and balances noise types;
+otherwise every tenth file by name is for validation.
+"""
+
+from __future__ import annotations
+
+import csv
+import queue
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+from scipy.signal import lfilter
+
+from keras_imse.errors import TrainingError
+
+Array = NDArray[np.float32]
+
+SUFFIXES = (".wav", ".flac")
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Recordings of one split held in memory.
+
+    Attributes:
+        speech: Clean recordings.
+        noise: Noise recordings by type.
+        pairs: ``(clean, noisy)`` recordings, aligned.
+    """
+
+    speech: tuple[Array, ...]
+    noise: dict[str, tuple[Array, ...]]
+    pairs: tuple[tuple[Array, Array], ...]
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of clean speech at 16 kHz."""
+        clean = [*self.speech, *(pair[0] for pair in self.pairs)]
+        return sum(len(x) for x in clean) / 16000.0
+
+
+def _read(path: Path, sample_rate_hz: int) -> Array:
+    try:
+        wave, rate = soundfile.read(path, dtype="float32")
+    except (RuntimeError, OSError) as error:
+        raise TrainingError(f"recording '{path}' cannot be read: {error}") from error
+    if rate != sample_rate_hz or wave.ndim != 1:
+        raise TrainingError(
+            f"recording '{path}' has {rate} Hz and {wave.ndim} dimension(s), "
+            f"training needs {sample_rate_hz} Hz mono",
+            hint=f"convert it: sox in.wav -r {sample_rate_hz} -c 1 out.wav",
+        )
+    if len(wave) < sample_rate_hz // 2 or not np.isfinite(wave).all():
+        raise TrainingError(f"recording '{path}' is shorter than half a second or not finite")
+    return np.asarray(wave, np.float32)
+
+
+def _listed(root: Path, kind: str, split: str) -> list[tuple[Path, str]]:
+    """Returns (path, type) of the recordings of a split."""
+    meta = root / f"{kind}_meta.csv"
+    if meta.is_file():
+        with meta.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        return [(root / r["path"], r.get("type", kind)) for r in rows if r["split"] == split]
+    files = sorted(f for f in (root / kind).rglob("*") if f.suffix.lower() in SUFFIXES)
+    chosen = [f for i, f in enumerate(files) if (i % 10 == 9) == (split == "val")]
+    return [(f, f.parent.name) for f in chosen]
+
+
+def load_corpus(root: Path, split: str, sample_rate_hz: int = 16000) -> Corpus:
+    """Reads the recordings of one split.
+
+    Args:
+        root: Data folder, see the module.
+        split: ``train`` or ``val``.
+        sample_rate_hz: Required sample rate.
+
+    Returns:
+        The recordings.
+
+    Raises:
+        TrainingError: The folder has no usable material, or a recording cannot be used.
+    """
+    if not root.is_dir():
+        raise TrainingError(f"data folder '{root}' does not exist")
+    pairs = []
+    if (root / "clean").is_dir() and (root / "noisy").is_dir():
+        for path, _ in _listed(root, "noisy", split):
+            clean = root / "clean" / path.relative_to(root / "noisy")
+            if not clean.is_file():
+                raise TrainingError(f"noisy recording '{path}' has no clean partner '{clean}'")
+            a, b = _read(clean, sample_rate_hz), _read(path, sample_rate_hz)
+            if len(a) != len(b):
+                raise TrainingError(f"pair '{path.name}': clean has {len(a)}, noisy {len(b)} samples")
+            pairs.append((a, b))
+    speech = [_read(p, sample_rate_hz) for p, _ in _listed(root, "speech", split)]
+    noise: dict[str, list[Array]] = {}
+    for path, kind in _listed(root, "noise", split):
+        noise.setdefault(kind, []).append(_read(path, sample_rate_hz))
+    if not pairs and not (speech and noise):
+        raise TrainingError(
+            f"data folder '{root}' has no recordings for the '{split}' split",
+            hint="it needs speech/ and noise/, or clean/ and noisy/ with equal names "
+            "(16 kHz mono wav or flac; at least ten of each, every tenth is for validation)",
+        )
+    return Corpus(tuple(speech), {k: tuple(v) for k, v in noise.items()}, tuple(pairs))
+
+
+class Mixer:
+    """Draws training items from a corpus.
+
+    Speech and noise get random filters, SNR -5…20 dB, level -40…-12 dBFS; noise types are drawn
+    evenly, with synthetic coloured noise, babble made of speech and mixtures of two noises; a few
+    items are clean only or noise only.
+
+    Args:
+        corpus: Recordings.
+        samples: Length of an item.
+        seed: Seed of everything drawn.
+    """
+
+    def __init__(self, corpus: Corpus, samples: int, seed: int) -> None:
+        self.corpus = corpus
+        self.samples = samples
+        self.rng = np.random.default_rng(seed)
+        self.types = sorted(corpus.noise)
+
+    def _crop(self, wave: Array) -> Array:
+        if len(wave) < self.samples:
+            wave = np.tile(wave, -(-self.samples // len(wave)))
+        start = int(self.rng.integers(0, len(wave) - self.samples + 1))
+        return wave[start : start + self.samples].copy()
+
+    def _filter(self, wave: Array) -> Array:
+        r = self.rng.uniform(-0.375, 0.375, 4)
+        return np.asarray(lfilter([1.0, r[0], r[1]], [1.0, r[2], r[3]], wave), np.float32)
+
+    def _speech(self) -> Array:
+        return self._crop(self.corpus.speech[int(self.rng.integers(len(self.corpus.speech)))])
+
+    def _recorded_noise(self) -> Array:
+        waves = self.corpus.noise[self.types[int(self.rng.integers(len(self.types)))]]
+        return self._crop(waves[int(self.rng.integers(len(waves)))])
+
+    def _noise(self) -> Array:
+        rng = self.rng
+        draw = rng.random()
+        if draw < 0.2:
+            tilt = rng.uniform(0.0, 0.97)
+            white = rng.standard_normal(self.samples)
+            noise = np.asarray(lfilter([1.0], [1.0, -tilt], white), np.float32)
+            if rng.random() < 0.3:
+                rate = rng.uniform(0.5, 8.0) * 2 * np.pi / 16000.0
+                noise *= 1.0 + 0.9 * np.sin(rate * np.arange(self.samples) + rng.uniform(0, 6.28))
+            return noise
+        if draw < 0.35:
+            voices = [self._speech() for _ in range(int(rng.integers(3, 7)))]
+            return np.asarray(
+                sum(v / (np.sqrt(np.mean(v**2)) + 1e-6) for v in voices), np.float32
+            )
+        noise = self._recorded_noise()
+        if rng.random() < 0.4:
+            noise = noise + self._recorded_noise() * np.float32(rng.uniform(0.2, 1.0))
+        return noise
+
+    def item(self) -> tuple[Array, Array]:
+        """Returns one ``(clean, noisy)`` item of ``samples`` samples each."""
+        rng, corpus = self.rng, self.corpus
+        total = len(corpus.speech) + len(corpus.pairs)
+        if rng.random() < len(corpus.pairs) / total:
+            clean, noisy = corpus.pairs[int(rng.integers(len(corpus.pairs)))]
+            both = np.stack([clean, noisy])
+            if both.shape[1] < self.samples:
+                both = np.tile(both, (1, -(-self.samples // both.shape[1])))
+            start = int(rng.integers(0, both.shape[1] - self.samples + 1))
+            both = both[:, start : start + self.samples]
+            gain = np.float32(10 ** (rng.uniform(-10, 6) / 20))
+            return both[0] * gain, both[1] * gain
+        speech = self._speech()
+        if rng.random() < 0.6:
+            speech = self._filter(speech)
+        noise = self._noise()
+        if rng.random() < 0.7:
+            noise = self._filter(noise)
+        snr_db = rng.uniform(-5.0, 20.0)
+        level = 10 ** (rng.uniform(-40.0, -12.0) / 20)
+        speech *= np.float32(level / (np.sqrt(np.mean(speech**2)) + 1e-6))
+        noise *= np.float32(level * 10 ** (-snr_db / 20) / (np.sqrt(np.mean(noise**2)) + 1e-8))
+        kind = rng.random()
+        if kind < 0.02:
+            noise = np.zeros_like(noise)
+        elif kind < 0.04:
+            speech = np.zeros_like(speech)
+        noisy = speech + noise
+        peak = float(np.abs(noisy).max())
+        if peak > 0.99:
+            speech, noisy = speech * (0.99 / peak), noisy * (0.99 / peak)
+        return speech.astype(np.float32), noisy.astype(np.float32)
+
+    def batch(self, size: int) -> tuple[Array, Array]:
+        """Returns ``(clean, noisy)``, each ``(size, samples)``."""
+        items = [self.item() for _ in range(size)]
+        return np.stack([i[0] for i in items]), np.stack([i[1] for i in items])
+
+
+def background_batches(mixer: Mixer, size: int, depth: int = 6) -> Iterator[tuple[Array, Array]]:
+    """Yields batches mixed ahead of the training step in a thread of their own."""
+    ready: queue.Queue[tuple[Array, Array] | BaseException] = queue.Queue(depth)
+
+    def work() -> None:
+        try:
+            while True:
+                ready.put(mixer.batch(size))
+        except BaseException as error:  # handed to the consumer, which raises it
+            ready.put(error)
+
+    threading.Thread(target=work, daemon=True).start()
+    while True:
+        entry = ready.get()
+        if isinstance(entry, BaseException):
+            raise entry
+        yield entry
