@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,6 @@ def save_weights(model: Any, path: Path) -> None:
 
 def save_arrays(arrays: dict[str, np.ndarray], path: Path) -> None:
     """Writes named arrays as ``.npz``, the same bytes for the same values."""
-    import io
-
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(arrays):

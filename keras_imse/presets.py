@@ -44,7 +44,9 @@ class Preset:
 def preset_names() -> list[str]:
     """Returns the names of all presets, sorted."""
     folder = resources.files("keras_imse") / "presets"
-    return sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml"))
+    return sorted(
+        f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml")
+    )
 
 
 def load_preset(name: str) -> Preset:

@@ -20,7 +20,13 @@ import tensorflow as tf
 import tf_keras
 
 from keras_imse.layers.depthwise import CausalDepthwiseConv
-from keras_imse.layers.streaming import FoldableNorm, StateSpec, StreamingLayer, build_scoped, extend
+from keras_imse.layers.streaming import (
+    FoldableNorm,
+    StateSpec,
+    StreamingLayer,
+    build_scoped,
+    extend,
+)
 
 
 def rotary_tables(freq: int, channels: int, head_size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -94,9 +100,7 @@ class StreamingMALA(StreamingLayer):
             build_scoped(layer, input_shape)
         build_scoped(self.position, input_shape)
         summary = channels * self.head_size
-        self.prior_kv = self.add_weight(
-            name="prior_kv", shape=(summary,), initializer="zeros"
-        )
+        self.prior_kv = self.add_weight(name="prior_kv", shape=(summary,), initializer="zeros")
         self.prior_k = self.add_weight(name="prior_k", shape=(channels,), initializer="ones")
         self.prior_v = self.add_weight(name="prior_v", shape=(channels,), initializer="zeros")
         if self.rope:

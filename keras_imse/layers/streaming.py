@@ -35,7 +35,7 @@ class StateSpec:
     shape: tuple[int, int, int]
 
 
-class StreamingLayer(tf_keras.layers.Layer):  # type: ignore[misc]
+class StreamingLayer(tf_keras.layers.Layer):
     """A layer with explicit state: ``call(x, states) -> (y, next_states)``."""
 
     def fold_norms(self) -> None:
@@ -57,7 +57,7 @@ class StreamingLayer(tf_keras.layers.Layer):  # type: ignore[misc]
         return [np.zeros(spec.shape[1:], np.float32) for spec in self.state_specs(freq)]
 
 
-class FoldableNorm(tf_keras.layers.BatchNormalization):  # type: ignore[misc]
+class FoldableNorm(tf_keras.layers.BatchNormalization):
     """BatchNorm in front of 1x1 convolutions that can be folded into them.
 
     The converter folds a norm that follows a convolution; one that precedes several convolutions

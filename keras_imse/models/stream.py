@@ -13,7 +13,7 @@ from keras_imse.layers.blocks import StreamingBlock
 from keras_imse.layers.streaming import StateSpec, build_scoped
 
 
-class ImseStream(tf_keras.Model):  # type: ignore[misc]
+class ImseStream(tf_keras.Model):
     """U-Net over frequency with streaming blocks; masks magnitude and corrects phase.
 
     Compressed spectrum ``(batch, time, bands, 3)`` -> three strided convolutions over frequency
@@ -53,7 +53,9 @@ class ImseStream(tf_keras.Model):  # type: ignore[misc]
         self.merge1 = _ConvNormAct(c1, 1, name="merge1")
         self.mask_head = tf_keras.layers.Conv2D(2, (1, 3), padding="same", name="mask_head")
         self.phase_head = tf_keras.layers.Conv2D(4, (1, 3), padding="same", name="phase_head")
-        self.slope = self.add_weight(name="mask_head/slope", shape=(1, 1, bands, 1), initializer="ones")
+        self.slope = self.add_weight(
+            name="mask_head/slope", shape=(1, 1, bands, 1), initializer="ones"
+        )
         self._blocks = [self.encode2, *self.middle, self.decode2]
         self._block_freqs = [bands // 4, *([bands // 8] * config.middle_blocks), bands // 4]
         with tf.name_scope(self.name):
@@ -137,7 +139,7 @@ class ImseStream(tf_keras.Model):  # type: ignore[misc]
         return mask, phase
 
 
-class _ConvNormAct(tf_keras.layers.Layer):  # type: ignore[misc]
+class _ConvNormAct(tf_keras.layers.Layer):
     """1xk convolution over frequency, BatchNorm, PReLU per channel."""
 
     def __init__(self, channels: int, kernel: int, *, stride: int = 1, **kwargs: Any) -> None:
@@ -192,7 +194,7 @@ def build_streaming_model(model: ImseStream) -> tf_keras.Model:
     return tf_keras.Model([features, *states], outputs, name=f"{model.name}_frame")
 
 
-class _Step(tf_keras.layers.Layer):  # type: ignore[misc]
+class _Step(tf_keras.layers.Layer):
     """Holds the network, so that the functional model tracks its weights."""
 
     def __init__(self, model: ImseStream, **kwargs: Any) -> None:

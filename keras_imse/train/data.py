@@ -100,7 +100,9 @@ def load_corpus(root: Path, split: str, sample_rate_hz: int = 16000) -> Corpus:
                 raise TrainingError(f"noisy recording '{path}' has no clean partner '{clean}'")
             a, b = _read(clean, sample_rate_hz), _read(path, sample_rate_hz)
             if len(a) != len(b):
-                raise TrainingError(f"pair '{path.name}': clean has {len(a)}, noisy {len(b)} samples")
+                raise TrainingError(
+                    f"pair '{path.name}': clean has {len(a)} samples, noisy {len(b)}"
+                )
             pairs.append((a, b))
     speech = [_read(p, sample_rate_hz) for p, _ in _listed(root, "speech", split)]
     noise: dict[str, list[Array]] = {}
@@ -164,9 +166,7 @@ class Mixer:
             return noise
         if draw < 0.35:
             voices = [self._speech() for _ in range(int(rng.integers(3, 7)))]
-            return np.asarray(
-                sum(v / (np.sqrt(np.mean(v**2)) + 1e-6) for v in voices), np.float32
-            )
+            return np.asarray(sum(v / (np.sqrt(np.mean(v**2)) + 1e-6) for v in voices), np.float32)
         noise = self._recorded_noise()
         if rng.random() < 0.4:
             noise = noise + self._recorded_noise() * np.float32(rng.uniform(0.2, 1.0))
@@ -214,18 +214,18 @@ class Mixer:
 
 def background_batches(mixer: Mixer, size: int, depth: int = 6) -> Iterator[tuple[Array, Array]]:
     """Yields batches mixed ahead of the training step in a thread of their own."""
-    ready: queue.Queue[tuple[Array, Array] | BaseException] = queue.Queue(depth)
+    ready: queue.Queue[tuple[Array, Array] | Exception] = queue.Queue(depth)
 
     def work() -> None:
         try:
             while True:
                 ready.put(mixer.batch(size))
-        except BaseException as error:  # handed to the consumer, which raises it
+        except Exception as error:  # noqa: BLE001 - handed to the consumer, which raises it
             ready.put(error)
 
     threading.Thread(target=work, daemon=True).start()
     while True:
         entry = ready.get()
-        if isinstance(entry, BaseException):
+        if isinstance(entry, Exception):
             raise entry
         yield entry

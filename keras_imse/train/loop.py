@@ -133,9 +133,7 @@ class Trainer:
         self.mixer = Mixer(train, config.item_samples, config.seed + 1 + int(self.step))
         self.validation = self._validation_items(Mixer(val, 4 * 16000, 1234))
         self._train_step = tf.function(self._train_step_eager)
-        self._infer = tf.function(
-            lambda features: self.averaged(features), reduce_retracing=True
-        )
+        self._infer = tf.function(self.averaged, reduce_retracing=True)
 
     def _validation_items(self, mixer: Mixer) -> list[tuple[Array, Array]]:
         items: list[tuple[Array, Array]] = []
@@ -217,7 +215,9 @@ class Trainer:
             rate = self.config.learning_rate * warm * (0.5 + 0.5 * math.cos(math.pi * done))
             loss = float(
                 self._train_step(
-                    tf.constant(clean), tf.constant(noisy), tf.constant(gains),
+                    tf.constant(clean),
+                    tf.constant(noisy),
+                    tf.constant(gains),
                     tf.constant(max(rate, 1e-6), tf.float32),
                 )
             )

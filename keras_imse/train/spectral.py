@@ -25,9 +25,7 @@ def istft(spectrum: tf.Tensor, samples: int, config: FrontendConfig) -> tf.Tenso
     return wave[:, config.hop : config.hop + samples]
 
 
-def compressed_features(
-    spectrum: tf.Tensor, gains: tf.Tensor, config: FrontendConfig
-) -> tf.Tensor:
+def compressed_features(spectrum: tf.Tensor, gains: tf.Tensor, config: FrontendConfig) -> tf.Tensor:
     """Network input ``(batch, frames, bands, 3)``."""
     first = config.first_bin
     scaled = spectrum[:, :, first : first + config.bands] * tf.cast(gains[:, :, None], tf.complex64)

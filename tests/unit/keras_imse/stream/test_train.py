@@ -1,0 +1,103 @@
+"""Training on a tiny corpus: data rules, a falling loss, checkpoints and resume."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from keras_imse.config import StreamConfig
+from keras_imse.errors import TrainingError
+from keras_imse.train.data import Mixer, load_corpus
+from keras_imse.train.loop import Trainer, TrainingConfig
+
+
+@pytest.fixture(scope="module")
+def corpus_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Harmonic 'speech' with pauses and coloured noise."""
+    root = tmp_path_factory.mktemp("corpus")
+    rng = np.random.default_rng(0)
+    time = np.arange(32000) / 16000
+    for kind in ("speech", "noise"):
+        (root / kind).mkdir()
+    for i in range(20):
+        pitch = rng.uniform(90, 250)
+        voice = sum(np.sin(2 * np.pi * pitch * h * time) / h for h in range(1, 12))
+        voice = voice * (np.sin(2 * np.pi * 2 * time + i) > 0) * 0.1
+        soundfile.write(root / "speech" / f"{i:02d}.wav", voice, 16000)
+        soundfile.write(root / "noise" / f"{i:02d}.wav", 0.1 * rng.standard_normal(32000), 16000)
+    return root
+
+
+def test_split_is_disjoint_and_mixing_is_reproducible(corpus_dir: Path) -> None:
+    train, val = load_corpus(corpus_dir, "train"), load_corpus(corpus_dir, "val")
+    assert (len(train.speech), len(val.speech)) == (18, 2)
+    first = Mixer(train, 8000, seed=1).batch(4)
+    again = Mixer(train, 8000, seed=1).batch(4)
+    other = Mixer(train, 8000, seed=2).batch(4)
+    np.testing.assert_array_equal(first[1], again[1])
+    assert np.abs(first[1] - other[1]).max() > 0
+    assert np.abs(first[1]).max() < 1.0
+
+
+def test_pairs_are_cropped_together(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for kind in ("clean", "noisy"):
+        (tmp_path / kind).mkdir()
+    for i in range(10):
+        clean = 0.1 * rng.standard_normal(16000)
+        soundfile.write(tmp_path / "clean" / f"{i}.wav", clean, 16000, subtype="FLOAT")
+        soundfile.write(tmp_path / "noisy" / f"{i}.wav", 2 * clean, 16000, subtype="FLOAT")
+    clean, noisy = Mixer(load_corpus(tmp_path, "train"), 4000, seed=0).batch(3)
+    np.testing.assert_allclose(noisy, 2 * clean, rtol=1e-5)
+    (tmp_path / "clean" / "3.wav").unlink()
+    with pytest.raises(TrainingError, match=r"'.*3\.wav' has no clean partner"):
+        load_corpus(tmp_path, "train")
+
+
+@pytest.mark.parametrize("case", ["missing", "empty", "rate", "stereo"])
+def test_unusable_data_is_refused(tmp_path: Path, case: str) -> None:
+    root = tmp_path / "data"
+    if case != "missing":
+        for kind in ("speech", "noise"):
+            (root / kind).mkdir(parents=True)
+    if case in ("rate", "stereo"):
+        wave = np.zeros((16000, 2)) if case == "stereo" else np.zeros(16000)
+        soundfile.write(root / "speech" / "a.wav", wave, 8000 if case == "rate" else 16000)
+    with pytest.raises(TrainingError):
+        load_corpus(root, "train")
+
+
+def test_training_learns_and_resumes(
+    corpus_dir: Path, small_config: StreamConfig, tmp_path: Path
+) -> None:
+    frontend = dataclasses.replace(small_config.frontend, hop=64)
+    config = dataclasses.replace(small_config, frontend=frontend)
+    run = TrainingConfig(
+        steps=40,
+        batch_size=4,
+        item_samples=6400,
+        warmup_steps=5,
+        validate_every=40,
+        validation_items=2,
+        average=0.8,
+        seed=4,
+    )
+    lines: list[str] = []
+    trainer = Trainer(config, run, corpus_dir, tmp_path / "run", progress=lines.append)
+    before = trainer.validate()
+    after = trainer.run()
+    assert after["steps"] == 40
+    assert after["si_sdr_db"] > before["si_sdr_db"] + 0.5
+    assert (tmp_path / "run" / "weights.npz").is_file()
+    entries = (tmp_path / "run" / "log.jsonl").read_text("utf-8").splitlines()
+    assert json.loads(entries[-1])["step"] == 40
+
+    longer = dataclasses.replace(run, steps=44)
+    resumed = Trainer(config, longer, corpus_dir, tmp_path / "run", progress=lines.append)
+    assert "resuming at step 40" in lines
+    assert resumed.run()["steps"] == 44
