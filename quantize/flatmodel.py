@@ -109,6 +109,34 @@ class OpNode:
         reader = OPTION_READERS.get(self.kind, plain_options)
         return reader(self.builtin, self.inputs, self.outputs)
 
+    def operand(self, position: int) -> TensorNode:
+        """The operand at a position.
+
+        Raises:
+            ModelFileError: The operand is absent.
+        """
+        tensor = self.inputs[position] if position < len(self.inputs) else None
+        if tensor is None:
+            raise ModelFileError(f"operator {self.name} lacks operand {position}")
+        return tensor
+
+    def constant(self, position: int) -> np.ndarray:
+        """Values of a constant operand.
+
+        Raises:
+            ModelFileError: The operand is absent or computed.
+        """
+        data = self.operand(position).data
+        if data is None:
+            raise ModelFileError(f"operand {position} of {self.name} is not constant")
+        return data
+
+    def set_constant(self, position: int, values: np.ndarray) -> None:
+        """Give the operator its own float constant of the same name at a position."""
+        old = self.operand(position)
+        data = np.asarray(values, np.float32)
+        self.inputs[position] = TensorNode(old.name, data.shape, "float32", data)
+
 
 @dataclass(eq=False)
 class FlatModel:
@@ -179,8 +207,8 @@ class FlatModel:
         outputs = {name: nodes[index] for name, index in graph.signature_outputs.items()}
         return cls(
             ops=ops,
-            inputs=dict(sorted(inputs.items())),
-            outputs=dict(sorted(outputs.items())),
+            inputs=dict(sorted(inputs.items(), key=_states_last)),
+            outputs=dict(sorted(outputs.items(), key=_states_last)),
             metadata=dict(graph.metadata),
         )
 
@@ -313,6 +341,10 @@ class _AlignedBuffer(schema.BufferT):  # type: ignore[misc]
         schema.BufferStart(builder)
         schema.BufferAddData(builder, data)
         return schema.BufferEnd(builder)
+
+
+def _states_last(item: tuple[str, TensorNode]) -> tuple[bool, str]:
+    return "state_" in item[0], item[0]
 
 
 def _tensor_object(tensor: TensorNode, buffer: int) -> Any:

@@ -5,7 +5,8 @@ Keys by operator kind (all others carry their scalar options in snake_case):
 * CONV_2D: ``padding`` ("SAME" or "VALID"), ``pads`` [top, bottom, left, right], ``strides`` [h, w],
   ``dilations`` [h, w], ``activation``.
 * DEPTHWISE_CONV_2D: as CONV_2D plus ``depth_multiplier``.
-* AVERAGE_POOL_2D, MAX_POOL_2D: ``padding``, ``pads``, ``strides``, ``filter`` [h, w], ``activation``.
+* AVERAGE_POOL_2D, MAX_POOL_2D: ``padding``, ``pads``, ``strides``, ``filter`` [h, w],
+  ``activation``.
 * FULLY_CONNECTED: ``activation``, ``keep_num_dims``, ``weights_format``.
 * ADD, SUB, MUL, DIV: ``activation``.
 * CONCATENATION: ``axis`` (not negative), ``activation``.

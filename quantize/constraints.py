@@ -1,0 +1,68 @@
+"""What TensorFlow Lite Micro's integer kernels demand of types, scales and zero points."""
+
+from __future__ import annotations
+
+from quantize.ranges import Quantization
+
+#: Kinds whose operands and results must share type, scale and zero point.
+SAME_SCALE = frozenset(
+    {
+        "AVERAGE_POOL_2D",
+        "CONCATENATION",
+        "EXPAND_DIMS",
+        "MAX_POOL_2D",
+        "PAD",
+        "RESHAPE",
+        "SLICE",
+        "SPLIT",
+        "SPLIT_V",
+        "SQUEEZE",
+        "STRIDED_SLICE",
+        "TRANSPOSE",
+    }
+)
+
+#: Same-scale kinds whose result holds nothing but operand values.
+COPIES = SAME_SCALE - {"AVERAGE_POOL_2D"}
+
+#: Kinds with their own int8 kernel and free scales.
+FREE_SCALE = frozenset(
+    {
+        "ADD",
+        "BATCH_MATMUL",
+        "CONV_2D",
+        "DEPTHWISE_CONV_2D",
+        "DIV",
+        "ELU",
+        "FULLY_CONNECTED",
+        "HARD_SWISH",
+        "LOGISTIC",
+        "MEAN",
+        "MUL",
+        "PRELU",
+        "RSQRT",
+        "SUB",
+        "TANH",
+    }
+)
+
+#: Kinds that have int8 weights per channel: position of (weights, bias), channel axis of weights.
+WEIGHTED = {
+    "CONV_2D": (1, 2, 0),
+    "DEPTHWISE_CONV_2D": (1, 2, 3),
+    "FULLY_CONNECTED": (1, 2, 0),
+}
+
+#: Kinds that may be computed with int16 activations.
+INT16 = frozenset({"ADD", "BATCH_MATMUL", "MUL", "RSQRT", "SUB"})
+
+#: Results with a scale that the kernel prescribes.
+FIXED_OUTPUT = {
+    "LOGISTIC": Quantization("int8", 1.0 / 256.0, -128),
+    "TANH": Quantization("int8", 1.0 / 128.0, 0),
+}
+
+#: Kinds whose operand must not be negative.
+NOT_NEGATIVE_INPUT = frozenset({"RSQRT"})
+
+SUPPORTED = SAME_SCALE | FREE_SCALE

@@ -1,0 +1,67 @@
+"""Which tensors must share one quantization: the ties that same-scale operators and states make."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from quantize.constraints import SAME_SCALE
+from quantize.flatmodel import FlatModel, OpNode, TensorNode
+from quantize.recipe import Selection
+
+
+class TensorGroups:
+    """Disjoint sets of computed tensors.
+
+    Args:
+        model: Float model.
+        cut: Same-scale operators whose operands keep scales of their own.
+    """
+
+    def __init__(self, model: FlatModel, cut: Sequence[Selection] = ()) -> None:
+        self._parent: dict[int, int] = {}
+        self._tensors: dict[int, TensorNode] = {}
+        self.cut_ops: set[int] = set()
+        for tensor in model.tensors():
+            if not tensor.is_constant and tensor.dtype == "float32":
+                self._parent[id(tensor)] = id(tensor)
+                self._tensors[id(tensor)] = tensor
+        for op in model.ops:
+            if op.kind in SAME_SCALE:
+                self._tie(op, cut)
+        for name, state in model.inputs.items():
+            if f"next_{name}" in model.outputs:
+                self._union(state, model.outputs[f"next_{name}"])
+
+    def _tie(self, op: OpNode, cut: Sequence[Selection]) -> None:
+        results = op.outputs
+        for result in results[1:]:
+            self._union(results[0], result)
+        if any(selection.matches(op.kind, results[0].name) for selection in cut):
+            self.cut_ops.add(id(op))
+            return
+        for operand in op.inputs:
+            if operand is not None and id(operand) in self._parent:
+                self._union(operand, results[0])
+
+    def _union(self, first: TensorNode, second: TensorNode) -> None:
+        a, b = self.find(first), self.find(second)
+        if a != b:
+            self._parent[b] = a
+
+    def find(self, tensor: TensorNode) -> int:
+        """Identifier of the tensor's group."""
+        root = id(tensor)
+        while self._parent[root] != root:
+            root = self._parent[root]
+        self._parent[id(tensor)] = root
+        return root
+
+    def __contains__(self, tensor: object) -> bool:
+        return id(tensor) in self._parent
+
+    def members(self) -> dict[int, list[TensorNode]]:
+        """Tensors of every group, by group identifier, in order of first use."""
+        groups: dict[int, list[TensorNode]] = {}
+        for tensor in self._tensors.values():
+            groups.setdefault(self.find(tensor), []).append(tensor)
+        return groups

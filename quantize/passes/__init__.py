@@ -1,0 +1,1 @@
+"""Graph rewrites of the float model, each exact in real arithmetic, one per file."""

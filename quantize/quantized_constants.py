@@ -1,0 +1,115 @@
+"""Integer forms of constants: weights, biases and constant operands."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from quantize.errors import QuantizeError
+from quantize.flatmodel import OpNode, TensorNode
+from quantize.ranges import weight_scales
+
+_BIAS_LIMIT = 2**30
+
+
+def quantize_weights(op: OpNode, position: int, axis: int, *, search: bool) -> TensorNode:
+    """Symmetric int8 weights with one scale per output channel.
+
+    Args:
+        op: Convolution or fully connected operator with float weights.
+        position: Operand position of the weights.
+        axis: Output channel axis.
+        search: Search the scale with the least squared error.
+
+    Returns:
+        The int8 tensor (not yet attached); its ``scales`` are per channel.
+    """
+    values = op.constant(position)
+    scales = weight_scales(values, axis, search=search)
+    return _weights_with_scales(op, position, axis, scales)
+
+
+def _weights_with_scales(
+    op: OpNode, position: int, axis: int, scales: np.ndarray
+) -> TensorNode:
+    values = op.constant(position)
+    shape = [1] * values.ndim
+    shape[axis] = -1
+    levels = np.round(values.astype(np.float64) / scales.astype(np.float64).reshape(shape))
+    return TensorNode(
+        name=op.operand(position).name,
+        shape=tuple(values.shape),
+        dtype="int8",
+        data=np.clip(levels, -127, 127).astype(np.int8),
+        scales=tuple(float(scale) for scale in scales),
+        zero_points=(0,) * len(scales),
+        axis=axis,
+    )
+
+
+def quantize_bias(
+    op: OpNode, weights: TensorNode, weights_position: int, bias_position: int, input_scale: float
+) -> TensorNode:
+    """Attach the int32 bias; its scale is input scale times weight scale per channel.
+
+    A channel whose weights are so small that its bias would overflow gets a larger weight scale.
+
+    Args:
+        op: Operator with a float bias, changed in place.
+        weights: Quantized weights.
+        weights_position: Operand position of the weights.
+        bias_position: Operand position of the bias.
+        input_scale: Scale of the operator's input.
+
+    Returns:
+        The weights to attach, with new scales where the bias demanded it.
+    """
+    bias = op.constant(bias_position).astype(np.float64)
+    scales = np.array(weights.scales, np.float32)
+    needed = (np.abs(bias) / (_BIAS_LIMIT * input_scale)).astype(np.float32)
+    if np.any(needed > scales):
+        scales = np.maximum(scales, needed)
+        weights = _weights_with_scales(op, weights_position, weights.axis, scales)
+    bias_scales = np.float32(input_scale) * scales
+    op.inputs[bias_position] = TensorNode(
+        name=op.operand(bias_position).name,
+        shape=(len(bias),),
+        dtype="int32",
+        data=np.round(bias / bias_scales.astype(np.float64)).astype(np.int32),
+        scales=tuple(float(scale) for scale in bias_scales),
+        zero_points=(0,) * len(bias),
+        axis=0,
+    )
+    return weights
+
+
+def quantize_operand_constant(tensor: TensorNode, dtype: str, op_name: str) -> TensorNode:
+    """Symmetric integer form of a constant operand of an element-wise operator.
+
+    A scalar is represented exactly (up to float32): it becomes the largest integer.
+
+    Args:
+        tensor: Float constant.
+        dtype: ``"int8"`` or ``"int16"``.
+        op_name: Operator, for messages.
+
+    Returns:
+        The integer constant.
+
+    Raises:
+        QuantizeError: A value is not finite.
+    """
+    values = tensor.data
+    if values is None or not np.all(np.isfinite(values)):
+        raise QuantizeError(f"constant '{tensor.name}' of {op_name} is not finite")
+    limit = 127 if dtype == "int8" else 32767
+    peak = float(np.max(np.abs(values))) if values.size else 0.0
+    scale = np.float32(peak / limit if peak > 0 else 1.0)
+    levels = np.clip(np.round(values.astype(np.float64) / float(scale)), -limit, limit)
+    return TensorNode(
+        name=tensor.name,
+        shape=tensor.shape,
+        dtype=dtype,
+        data=levels.astype(dtype),
+        scales=(float(scale),),
+        zero_points=(0,),
+    )

@@ -1,0 +1,222 @@
+"""Quantization recipes: which ranges, which operators in int16, which refinements. Data in TOML."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from difflib import get_close_matches
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from quantize.errors import RecipeError
+
+RANGE_METHODS = ("minmax", "percentile", "mse")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Operators chosen by kind and by the name of their first output.
+
+    Attributes:
+        name: Regular expression searched in the output's name.
+        kinds: Operator kinds; empty for any.
+    """
+
+    name: str
+    kinds: tuple[str, ...] = ()
+
+    def matches(self, kind: str, output_name: str) -> bool:
+        """Whether an operator is chosen."""
+        return (not self.kinds or kind in self.kinds) and re.search(
+            self.name, output_name
+        ) is not None
+
+
+@dataclass(frozen=True)
+class RangeRule:
+    """Range method of the tensors whose name matches.
+
+    Attributes:
+        name: Regular expression searched in the tensor's name.
+        method: ``minmax``, ``percentile`` or ``mse``.
+        percentile: Fraction kept on each side, for ``percentile``.
+    """
+
+    name: str
+    method: str
+    percentile: float = 0.9999
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to quantize.
+
+    Attributes:
+        name: Recipe name.
+        title: One line for listings.
+        activation_range: Default range method of activations.
+        percentile: Fraction kept on each side, for ``percentile``.
+        ranges: Exceptions to the default; the first match counts.
+        weight_search: Search the weight scale with the least squared error per channel.
+        equalize: Balance channel ranges across linear operators before quantizing.
+        bias_correction_frames: Frames used to correct the mean error of convolutions; 0 for none.
+        requantize: Operators whose operands are requantized, so that they do not share a scale
+            with their producers.
+        int16: Operators computed with int16 activations.
+    """
+
+    name: str
+    title: str
+    activation_range: str = "mse"
+    percentile: float = 0.9999
+    ranges: tuple[RangeRule, ...] = ()
+    weight_search: bool = True
+    equalize: bool = True
+    bias_correction_frames: int = 0
+    requantize: tuple[Selection, ...] = ()
+    int16: tuple[Selection, ...] = field(default=())
+
+    def range_rule(self, names: tuple[str, ...]) -> RangeRule:
+        """The rule for a group of tensors that share a scale."""
+        for rule in self.ranges:
+            if any(re.search(rule.name, name) for name in names):
+                return rule
+        return RangeRule("", self.activation_range, self.percentile)
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-ready data."""
+        return asdict(self)
+
+
+def recipe_names() -> list[str]:
+    """Names of the recipes that ship with the package, sorted."""
+    folder = resources.files("quantize") / "recipes"
+    return sorted(
+        entry.name.removesuffix(".toml")
+        for entry in folder.iterdir()
+        if entry.name.endswith(".toml")
+    )
+
+
+def load_recipe(name: str) -> Recipe:
+    """Load a recipe by name, or from a ``.toml`` file.
+
+    Args:
+        name: Name of a recipe that ships with the package, or the path of a TOML file.
+
+    Returns:
+        The recipe.
+
+    Raises:
+        RecipeError: No such recipe (close matches are offered), or the file does not parse.
+    """
+    if name.endswith(".toml"):
+        path = Path(name)
+        try:
+            text = path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise RecipeError(f"recipe file {name} cannot be read ({error})") from error
+        return parse_recipe(path.stem, text, source=name)
+    names = recipe_names()
+    if name not in names:
+        close = get_close_matches(name, names, n=3)
+        raise RecipeError(
+            f"unknown quantization recipe '{name}'",
+            hint=(
+                f"did you mean {' or '.join(close)}?" if close else f"recipes: {', '.join(names)}"
+            ),
+        )
+    text = (resources.files("quantize") / "recipes" / f"{name}.toml").read_text("utf-8")
+    return parse_recipe(name, text, source=f"recipe {name}")
+
+
+def parse_recipe(name: str, text: str, *, source: str) -> Recipe:
+    """Parse a recipe's TOML text.
+
+    Args:
+        name: Name of the recipe.
+        text: TOML.
+        source: Name used in error messages.
+
+    Returns:
+        The recipe.
+
+    Raises:
+        RecipeError: The text is not TOML, a key is unknown, or a value is invalid.
+    """
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{source}: not valid TOML ({error})") from error
+    allowed = {entry.name for entry in fields(Recipe)} - {"name"}
+    _check_keys(data, allowed, source)
+    if "title" not in data:
+        raise RecipeError(f"{source}: 'title' is missing")
+    values = dict(data)
+    values["ranges"] = tuple(
+        _table(RangeRule, entry, f"{source}: ranges") for entry in data.get("ranges", [])
+    )
+    for key in ("requantize", "int16"):
+        values[key] = tuple(
+            _table(Selection, entry, f"{source}: {key}") for entry in data.get(key, [])
+        )
+    recipe = Recipe(name=name, **values)
+    _validate(recipe, source)
+    return recipe
+
+
+def _table(kind: type, entry: Any, where: str) -> Any:
+    if not isinstance(entry, Mapping):
+        raise RecipeError(f"{where}: expected tables ([[…]]), got {entry!r}")
+    _check_keys(entry, {item.name for item in fields(kind)}, where)
+    values = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()
+    }
+    try:
+        re.compile(values["name"])
+        return kind(**values)
+    except KeyError as error:
+        raise RecipeError(f"{where}: 'name' is missing in {dict(entry)}") from error
+    except (re.error, TypeError) as error:
+        raise RecipeError(f"{where}: {error} in {dict(entry)}") from error
+
+
+def _check_keys(data: Mapping[str, Any], allowed: set[str], where: str) -> None:
+    for key in data:
+        if key not in allowed:
+            close = get_close_matches(key, sorted(allowed), n=1)
+            known = ", ".join(sorted(allowed))
+            raise RecipeError(
+                f"{where}: unknown key '{key}'",
+                hint=f"did you mean {close[0]}?" if close else f"keys: {known}",
+            )
+
+
+def _validate(recipe: Recipe, source: str) -> None:
+    kinds: dict[str, type | tuple[type, ...]] = {
+        "title": str,
+        "activation_range": str,
+        "percentile": (int, float),
+        "weight_search": bool,
+        "equalize": bool,
+        "bias_correction_frames": int,
+    }
+    for key, expected in kinds.items():
+        if not isinstance(getattr(recipe, key), expected):
+            raise RecipeError(f"{source}: '{key}' has the wrong type: {getattr(recipe, key)!r}")
+    if recipe.bias_correction_frames < 0:
+        raise RecipeError(f"{source}: 'bias_correction_frames' must not be negative")
+    methods = [("activation_range", recipe.activation_range, recipe.percentile)]
+    methods += [(f"ranges '{rule.name}'", rule.method, rule.percentile) for rule in recipe.ranges]
+    for where, method, percentile in methods:
+        if method not in RANGE_METHODS:
+            close = get_close_matches(str(method), RANGE_METHODS, n=1)
+            raise RecipeError(
+                f"{source}: {where} has method '{method}', expected one of {RANGE_METHODS}",
+                hint=f"did you mean {close[0]}?" if close else "",
+            )
+        if not 0.5 < percentile <= 1.0:
+            raise RecipeError(f"{source}: {where} has percentile {percentile}, expected 0.5 to 1")
