@@ -7,6 +7,7 @@ turns a missing tool, a failure or a time-out into one clear error.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
@@ -17,6 +18,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from imse_mcu.core.errors import ImseMcuError
 
@@ -230,6 +232,69 @@ def run(
     return subprocess.CompletedProcess(words, child.returncode, stdout, stderr)
 
 
+def start(
+    argv: Sequence[str | os.PathLike[str]],
+    *,
+    cwd: str | os.PathLike[str] | None = None,
+    env: Mapping[str, str] | None = None,
+    what: str = "",
+) -> subprocess.Popen[bytes]:
+    """Starts a program that runs beside this one, such as an emulator or a GDB server.
+
+    The caller ends it with :func:`stop`, best in a ``finally``.
+
+    Args:
+        argv: Program and arguments; a program without a folder is looked up by :func:`find_tool`.
+        cwd: Working directory.
+        env: Variables added to the environment.
+        what: What it is needed for, completing "could not ...".
+
+    Returns:
+        The running process with binary, unbuffered ``stdin``, ``stdout`` and ``stderr`` pipes, in
+        a process group of its own.
+
+    Raises:
+        ToolNotFoundError: If the program is not installed.
+        ProcessError: If it cannot be started.
+    """
+    words = [os.fspath(word) for word in argv]
+    name = words[0]
+    if os.sep not in name:
+        words[0] = str(find_tool(name, what=what))
+    _log.info("start: %s", shlex.join(words))
+    try:
+        return subprocess.Popen(
+            words,
+            cwd=cwd,
+            env={**os.environ, **env} if env else None,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise ProcessError(
+            f"could not {what or f'start {Path(name).name}'}: cannot start {words[0]}: "
+            f"{error.strerror}",
+            argv=words,
+            returncode=None,
+            output="",
+            hint="check that the file is a program and may be executed",
+        ) from error
+
+
+def stop(child: subprocess.Popen[bytes]) -> None:
+    """Ends a program begun with :func:`start` and everything it started, and closes its pipes."""
+    if child.poll() is None:
+        _end_group(child)
+    for pipe in (child.stdin, child.stdout, child.stderr):
+        if pipe is not None:
+            with contextlib.suppress(OSError):
+                pipe.close()
+    child.wait()
+
+
 def _failure(
     title: str, words: Sequence[str], returncode: int, stdout: str, stderr: str
 ) -> ProcessError:
@@ -247,7 +312,7 @@ def _failure(
     )
 
 
-def _end_group(child: subprocess.Popen[str]) -> None:
+def _end_group(child: subprocess.Popen[Any]) -> None:
     """Ends a child and everything it started."""
     try:
         os.killpg(child.pid, signal.SIGTERM)

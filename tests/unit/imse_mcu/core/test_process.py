@@ -16,6 +16,8 @@ from imse_mcu.core.process import (
     find_tool,
     override_variable,
     run,
+    start,
+    stop,
 )
 
 
@@ -127,3 +129,21 @@ def test_file_that_is_no_program(tmp_path: Path) -> None:
     plain.write_text("text")
     with pytest.raises(ProcessError, match="cannot start"):
         run([plain])
+
+
+def test_started_program_talks_and_is_stopped() -> None:
+    child = start([sys.executable, "-u", "-c", "print(input()); import time; time.sleep(60)"])
+    try:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdin.write(b"hello\n")
+        assert child.stdout.readline() == b"hello\n"
+    finally:
+        stop(child)
+    assert child.returncode == -15
+
+
+def test_starting_a_missing_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(ToolNotFoundError, match="qemu-system-arm is not installed"):
+        start(["qemu-system-arm"])
