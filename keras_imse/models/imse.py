@@ -90,9 +90,12 @@ def build_imse(
     x = DenseEncoder(config.dense_channels, config.dense_depth, name="dense_encoder")(x)
     magnitude, phase = _u_net(config, forms)(x)
     decoder = {"channels": config.dense_channels, "depth": config.dense_depth}
+    mask = MaskDecoder(**decoder, name="mask_decoder")(magnitude)
+    angle = PhaseDecoder(**decoder, name="phase_decoder")(phase)
+    # Layers of these names name the outputs of a converted model.
     outputs = {
-        "mask": MaskDecoder(**decoder, name="mask_decoder")(magnitude),
-        "phase": PhaseDecoder(**decoder, name="phase_decoder")(phase),
+        "mask": tf_keras.layers.Activation("linear", name="mask")(mask),
+        "phase": tf_keras.layers.Activation("linear", name="phase")(angle),
     }
     return tf_keras.Model(features, outputs, name=config.name)
 

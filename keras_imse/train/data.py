@@ -64,25 +64,38 @@ def _read(path: Path, sample_rate_hz: int) -> Array:
     return np.asarray(wave, np.float32)
 
 
-def _listed(root: Path, kind: str, split: str) -> list[tuple[Path, str]]:
-    """Returns (path, type) of the recordings of a split."""
+def _listed(
+    root: Path, kind: str, split: str, licences: tuple[str, ...] = ("",)
+) -> list[tuple[Path, str]]:
+    """Returns (path, type) of the recordings of a split whose licence starts as one of those."""
     meta = root / f"{kind}_meta.csv"
     if meta.is_file():
         with meta.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
-        return [(root / r["path"], r.get("type", kind)) for r in rows if r["split"] == split]
+        return [
+            (root / r["path"], r.get("type", kind))
+            for r in rows
+            if r["split"] == split and r.get("license", "").startswith(licences)
+        ]
     files = sorted(f for f in (root / kind).rglob("*") if f.suffix.lower() in SUFFIXES)
     chosen = [f for i, f in enumerate(files) if (i % 10 == 9) == (split == "val")]
     return [(f, f.parent.name) for f in chosen]
 
 
-def load_corpus(root: Path, split: str, sample_rate_hz: int = 16000) -> Corpus:
+def load_corpus(
+    root: Path,
+    split: str,
+    sample_rate_hz: int = 16000,
+    *,
+    noise_licences: tuple[str, ...] = ("",),
+) -> Corpus:
     """Reads the recordings of one split.
 
     Args:
         root: Data folder, see the module.
         split: ``train`` or ``val``.
         sample_rate_hz: Required sample rate.
+        noise_licences: Beginnings of the accepted values of the noise table's ``license``.
 
     Returns:
         The recordings.
@@ -106,7 +119,7 @@ def load_corpus(root: Path, split: str, sample_rate_hz: int = 16000) -> Corpus:
             pairs.append((a, b))
     speech = [_read(p, sample_rate_hz) for p, _ in _listed(root, "speech", split)]
     noise: dict[str, list[Array]] = {}
-    for path, kind in _listed(root, "noise", split):
+    for path, kind in _listed(root, "noise", split, noise_licences):
         noise.setdefault(kind, []).append(_read(path, sample_rate_hz))
     if not pairs and not (speech and noise):
         raise TrainingError(
