@@ -8,77 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from imse_mcu.core.files import write_bytes
+from keras_imse.config import FrontendConfig, LevelConfig
 from quantize.errors import ModelFileError
 from quantize.inspect import Graph, read_graph
 
 METADATA_NAME = "imse_mcu"
 FORMAT = 1
-
-
-@dataclass(frozen=True)
-class LevelParameters:
-    """Constants of the running level estimate; levels are mean squares of [-1, 1) samples.
-
-    Attributes:
-        target_rms: RMS that the network's input is brought to.
-        attack: The estimate is at least this share of the newest hop's power.
-        floor: Smallest power of the estimate.
-        min_update: Smallest update rate per frame.
-    """
-
-    target_rms: float = 0.1
-    attack: float = 0.05
-    floor: float = 1e-7
-    min_update: float = 0.008
-
-
-@dataclass(frozen=True)
-class FrontendParameters:
-    """Constants of the analysis and synthesis around the network.
-
-    Attributes:
-        sample_rate_hz: Sampling rate.
-        n_fft: Window and transform length in samples.
-        hop: New samples per frame.
-        compression: Exponent of the magnitude compression.
-        first_bin: First spectral bin that the network sees.
-        bands: Number of bins that the network sees.
-        magnitude_floor: Smallest magnitude of the compression.
-        level: Level normalisation.
-    """
-
-    sample_rate_hz: int = 16000
-    n_fft: int = 512
-    hop: int = 256
-    compression: float = 0.3
-    first_bin: int = 1
-    bands: int = 256
-    magnitude_floor: float = 1e-7
-    level: LevelParameters = field(default_factory=LevelParameters)
-
-    @property
-    def frames_per_second(self) -> float:
-        """Frames per second of audio."""
-        return self.sample_rate_hz / self.hop
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> FrontendParameters:
-        """Build from JSON data.
-
-        Raises:
-            TypeError: A key is unknown.
-        """
-        values = dict(data)
-        level = LevelParameters(**values.pop("level", {}))
-        return cls(**values, level=level)
 
 
 @dataclass(frozen=True)
@@ -118,7 +60,7 @@ class ModelMetadata:
     family: str
     recipe: str
     macs_per_frame: int
-    frontend: FrontendParameters
+    frontend: FrontendConfig
     inputs: Mapping[str, int]
     outputs: Mapping[str, int]
     states: tuple[StateTensor, ...] = ()
@@ -174,7 +116,7 @@ class ModelMetadata:
                 family=str(data["family"]),
                 recipe=str(data["recipe"]),
                 macs_per_frame=int(data["macs_per_frame"]),
-                frontend=FrontendParameters.from_json(data["frontend"]),
+                frontend=_frontend(data["frontend"]),
                 inputs={str(name): int(index) for name, index in data["inputs"].items()},
                 outputs={str(name): int(index) for name, index in data["outputs"].items()},
                 states=tuple(
@@ -277,24 +219,12 @@ class QuantizedModel:
         """Write the .tflite file; an existing file stays intact until the new one is complete.
 
         Args:
-            path: Destination; the folder must exist.
+            path: Destination.
 
         Raises:
-            ModelFileError: The file cannot be written.
+            FileWriteError: The file cannot be written.
         """
-        path = Path(path)
-        try:
-            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-            try:
-                with os.fdopen(handle, "wb") as stream:
-                    stream.write(self.tflite)
-                os.chmod(temporary, 0o644)
-                os.replace(temporary, path)
-            except BaseException:
-                Path(temporary).unlink(missing_ok=True)
-                raise
-        except OSError as error:
-            raise ModelFileError(f"{path}: cannot be written ({error.strerror})") from error
+        write_bytes(path, self.tflite)
 
     def to_json(self) -> dict[str, Any]:
         """Metadata, digest and size; the flatbuffer itself is not included."""
@@ -303,6 +233,12 @@ class QuantizedModel:
             "sha256": self.digest,
             "bytes": len(self.tflite),
         }
+
+
+def _frontend(data: Mapping[str, Any]) -> FrontendConfig:
+    values = dict(data)
+    level = LevelConfig(**values.pop("level"))
+    return FrontendConfig(**values, level=level)
 
 
 def _check_metadata(metadata: ModelMetadata, graph: Graph, source: str) -> None:

@@ -154,9 +154,7 @@ def calibrate(
             "the calibration set holds no frames", hint="pass recorded features or recordings"
         )
     runner = FloatRunner(model, initial_states, preserve_all=True)
-    observed = [
-        t.index for t in runner.graph.tensors if not t.is_constant and t.dtype == "float32"
-    ]
+    observed = [t.index for t in runner.graph.tensors if not t.is_constant and t.dtype == "float32"]
     builders = {index: HistogramBuilder() for index in observed}
     pending: dict[int, list[np.ndarray]] = {index: [] for index in observed}
 

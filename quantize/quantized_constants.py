@@ -28,9 +28,7 @@ def quantize_weights(op: OpNode, position: int, axis: int, *, search: bool) -> T
     return _weights_with_scales(op, position, axis, scales)
 
 
-def _weights_with_scales(
-    op: OpNode, position: int, axis: int, scales: np.ndarray
-) -> TensorNode:
+def _weights_with_scales(op: OpNode, position: int, axis: int, scales: np.ndarray) -> TensorNode:
     values = op.constant(position)
     shape = [1] * values.ndim
     shape[axis] = -1

@@ -176,7 +176,7 @@ def _table(kind: type, entry: Any, where: str) -> Any:
         key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()
     }
     try:
-        re.compile(values["name"])
+        re.compile(str(values["name"]))
         return kind(**values)
     except KeyError as error:
         raise RecipeError(f"{where}: 'name' is missing in {dict(entry)}") from error

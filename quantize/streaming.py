@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from keras_imse.config import FrontendConfig
 from quantize.artifact import (
     METADATA_NAME,
-    FrontendParameters,
     ModelMetadata,
     QuantizedModel,
     StateTensor,
@@ -55,7 +55,7 @@ def quantize_streaming(
     *,
     model_name: str,
     family: str = "imse-stream",
-    frontend: FrontendParameters | None = None,
+    frontend: FrontendConfig | None = None,
     initial_states: Mapping[str, np.ndarray] | None = None,
     progress: Progress | None = None,
 ) -> QuantizationResult:
@@ -101,7 +101,7 @@ def quantize_streaming(
         initial_states=rows,
         model_name=model_name,
         family=family,
-        frontend=frontend or FrontendParameters(),
+        frontend=frontend or FrontendConfig(),
     )
     notify("quantize", 1, 1)
     return QuantizationResult(quantized, float_tflite, rows)
@@ -122,7 +122,7 @@ def quantize_prepared(
     initial_states: Mapping[str, np.ndarray],
     model_name: str,
     family: str,
-    frontend: FrontendParameters,
+    frontend: FrontendConfig,
 ) -> QuantizedModel:
     """Quantize a prepared and calibrated float model.
 
@@ -181,9 +181,7 @@ def finish_model(
         if row is not None and np.any(row):
             levels = quantize_values(np.ravel(row), draft.tensors[index])
             initial = tuple(int(level) for level in levels)
-        states.append(
-            StateTensor(name, index, draft.signature_outputs[f"next_{name}"], initial)
-        )
+        states.append(StateTensor(name, index, draft.signature_outputs[f"next_{name}"], initial))
     complete = replace(
         metadata,
         macs_per_frame=graph_costs(draft).macs,

@@ -66,6 +66,9 @@ class _Quantizer:
         self.initial_states = initial_states
         self.groups = TensorGroups(model, recipe.requantize)
         self.parameters: dict[int, Quantization] = {}
+        self.states = {
+            id(tensor) for name, tensor in model.inputs.items() if f"next_{name}" in model.outputs
+        }
         self.casts: dict[tuple[int, Quantization], TensorNode] = {}
 
     def run(self) -> None:
@@ -122,7 +125,7 @@ class _Quantizer:
         """Statistics of the members that are computed, not copied from other members."""
         sources = []
         for tensor in members:
-            if any(tensor is s for n, s in self.model.inputs.items() if f"next_{n}" in self.model.outputs):
+            if id(tensor) in self.states:
                 continue
             producer = self.model.producer(tensor)
             copied = (

@@ -1,0 +1,359 @@
+"""Float against quantized model on recordings: speech quality per file, SQNR per layer, limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from imse_mcu.core.audio_io import list_recordings, read_audio
+from keras_imse import audio
+from keras_imse.config import FrontendConfig
+from quantize.artifact import QuantizedModel
+from quantize.calibration import FloatRunner
+from quantize.errors import QuantizeError
+from quantize.layers import LayerAccuracy, compare_layers, worst_layers
+from quantize.metrics import SpeechScores, mean_scores, score_speech, sqnr_db
+from quantize.tflm_host import TflmRunner
+
+Progress = Callable[[str, int, int], None]
+_LAYER_FRAMES = 250
+
+
+class FrameNetwork(Protocol):
+    """Anything that turns features of a recording into mask and phase."""
+
+    def run(self, features: np.ndarray) -> Mapping[str, np.ndarray]:
+        """Process a whole recording from the initial state."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A clean recording and its noisy version.
+
+    Attributes:
+        name: File name that both share.
+        clean: Clean file.
+        noisy: Noisy file.
+    """
+
+    name: str
+    clean: Path
+    noisy: Path
+
+
+@dataclass(frozen=True)
+class AccuracyLimits:
+    """Limits of a check; None means no limit.
+
+    Attributes:
+        max_pesq_drop: Largest drop of the mean PESQ-WB from float to int8.
+        max_stoi_drop: Largest drop of the mean STOI.
+        max_si_sdr_drop_db: Largest drop of the mean SI-SDR.
+        min_pesq: Smallest mean PESQ-WB of the quantized model.
+        min_output_sqnr_db: Smallest SQNR of any network output.
+    """
+
+    max_pesq_drop: float | None = 0.05
+    max_stoi_drop: float | None = None
+    max_si_sdr_drop_db: float | None = None
+    min_pesq: float | None = None
+    min_output_sqnr_db: float | None = None
+
+    def to_json(self) -> dict[str, float | None]:
+        """JSON-ready data."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class FileAccuracy:
+    """Scores of one pair.
+
+    Attributes:
+        name: File name.
+        noisy: Scores of the input.
+        float_model: Scores of the float model's output.
+        quantized: Scores of the quantized model's output.
+        output_sqnr_db: SQNR of every network output, quantized against float.
+    """
+
+    name: str
+    noisy: SpeechScores
+    float_model: SpeechScores
+    quantized: SpeechScores
+    output_sqnr_db: Mapping[str, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-ready data."""
+        return {
+            "name": self.name,
+            "noisy": self.noisy.to_json(),
+            "float": self.float_model.to_json(),
+            "int8": self.quantized.to_json(),
+            "output_sqnr_db": dict(self.output_sqnr_db),
+        }
+
+
+@dataclass(frozen=True)
+class AccuracyReport:
+    """Result of a check.
+
+    Attributes:
+        model: Model name.
+        recipe: Quantization recipe.
+        files: Scores per pair, by name.
+        noisy: Mean scores of the inputs.
+        float_model: Mean scores of the float model.
+        quantized: Mean scores of the quantized model.
+        output_sqnr_db: SQNR of every output over all files.
+        layers: SQNR per layer, in execution order.
+        limits: The limits.
+        failures: One line per limit that was missed.
+    """
+
+    model: str
+    recipe: str
+    files: tuple[FileAccuracy, ...]
+    noisy: SpeechScores
+    float_model: SpeechScores
+    quantized: SpeechScores
+    output_sqnr_db: Mapping[str, float]
+    layers: tuple[LayerAccuracy, ...]
+    limits: AccuracyLimits
+    failures: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every limit is met."""
+        return not self.failures
+
+    @property
+    def pesq_drop(self) -> float:
+        """Mean PESQ-WB of float minus quantized."""
+        return self.float_model.pesq_wb - self.quantized.pesq_wb
+
+    @property
+    def worst_layers(self) -> tuple[LayerAccuracy, ...]:
+        """The ten layers with the lowest SQNR, worst first."""
+        return worst_layers(self.layers)
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-ready data."""
+        return {
+            "model": self.model,
+            "recipe": self.recipe,
+            "files": [entry.to_json() for entry in self.files],
+            "mean": {
+                "noisy": self.noisy.to_json(),
+                "float": self.float_model.to_json(),
+                "int8": self.quantized.to_json(),
+            },
+            "pesq_drop": self.pesq_drop,
+            "output_sqnr_db": dict(self.output_sqnr_db),
+            "layers": [layer.to_json() for layer in self.layers],
+            "worst_layers": [layer.to_json() for layer in self.worst_layers],
+            "limits": self.limits.to_json(),
+            "failures": list(self.failures),
+            "passed": self.passed,
+        }
+
+
+def find_pairs(clean: Path, noisy: Path) -> tuple[Pair, ...]:
+    """Pair the recordings of two folders by file name.
+
+    Args:
+        clean: Folder of clean recordings.
+        noisy: Folder of noisy recordings.
+
+    Returns:
+        Pairs sorted by name.
+
+    Raises:
+        ImseMcuError: A folder is missing or empty, or a recording has no partner.
+    """
+    by_name = [{path.stem: path for path in list_recordings(folder)} for folder in (clean, noisy)]
+    for here, there, folder in ((0, 1, noisy), (1, 0, clean)):
+        lonely = sorted(by_name[here].keys() - by_name[there].keys())
+        if lonely:
+            more = f" and {len(lonely) - 1} more" if len(lonely) > 1 else ""
+            raise QuantizeError(
+                f"{by_name[here][lonely[0]]}{more}: no recording of that name in {folder}",
+                hint="pairs share their file name",
+            )
+    return tuple(Pair(name, by_name[0][name], by_name[1][name]) for name in sorted(by_name[0]))
+
+
+def read_pair(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
+    """Read a pair as float32 samples at 16 kHz.
+
+    Raises:
+        ImseMcuError: A file cannot be read, or the lengths differ.
+    """
+    clean, noisy = read_audio(pair.clean).samples, read_audio(pair.noisy).samples
+    if clean.shape != noisy.shape:
+        raise QuantizeError(
+            f"pair '{pair.name}': clean has {clean.size} samples, noisy has {noisy.size}, "
+            "expected equal",
+            hint="cut both recordings to the same length",
+        )
+    return clean, noisy
+
+
+def enhance(wave: np.ndarray, network: FrameNetwork, frontend: FrontendConfig) -> np.ndarray:
+    """Enhance a recording with the host's front end.
+
+    Args:
+        wave: Samples in [-1, 1), 16 kHz.
+        network: The network.
+        frontend: Front end constants.
+
+    Returns:
+        Enhanced samples as the device returns them (rounded to 16 bit), same length.
+    """
+    features, spectrum = audio.features_of(np.asarray(wave, np.float32), frontend)
+    return _apply(network.run(features), spectrum, len(wave), frontend)
+
+
+def check_accuracy(
+    model: QuantizedModel,
+    float_tflite: bytes,
+    pairs: Sequence[Pair],
+    *,
+    initial_states: Mapping[str, np.ndarray] | None = None,
+    limits: AccuracyLimits | None = None,
+    layer_frames: int = _LAYER_FRAMES,
+    progress: Progress | None = None,
+) -> AccuracyReport:
+    """Measure what quantization costs on pairs of recordings.
+
+    Args:
+        model: Quantized model; it runs in the TensorFlow Lite Micro host interpreter.
+        float_tflite: Its float reference.
+        pairs: Pairs of recordings.
+        initial_states: Initial time row per state of the float model.
+        limits: Limits; the default allows a PESQ drop of 0.05.
+        layer_frames: Frames (of the first recordings) used for the comparison per layer.
+        progress: Called with (stage, steps done, steps in all).
+
+    Returns:
+        The report; ``passed`` tells whether the limits are met.
+
+    Raises:
+        ImseMcuError: There are no pairs, or one cannot be read or scored.
+    """
+    if not pairs:
+        raise QuantizeError("no pairs of recordings to check", hint="name two folders of pairs")
+    limits = limits or AccuracyLimits()
+    notify = progress or (lambda stage, done, total: None)
+    frontend = model.metadata.frontend
+    reference = FloatRunner(float_tflite, initial_states)
+    device = TflmRunner(model)
+    files: list[FileAccuracy] = []
+    powers: dict[str, np.ndarray] = {}
+    sequences: list[np.ndarray] = []
+    for done, pair in enumerate(pairs):
+        notify("recordings", done, len(pairs))
+        clean, noisy = read_pair(pair)
+        features, spectrum = audio.features_of(noisy, frontend)
+        missing = layer_frames - sum(len(sequence) for sequence in sequences)
+        if missing > 0:
+            sequences.append(features[:missing])
+        outputs = [reference.run(features), device.run(features)]
+        waves = [_apply(output, spectrum, len(noisy), frontend) for output in outputs]
+        errors = _output_powers(*outputs)
+        for name, power in errors.items():
+            powers[name] = powers.get(name, np.zeros(2)) + power
+        rate = frontend.sample_rate_hz
+        files.append(
+            FileAccuracy(
+                name=pair.name,
+                noisy=score_speech(clean, noisy, rate, name=pair.name),
+                float_model=score_speech(clean, waves[0], rate, name=pair.name),
+                quantized=score_speech(clean, waves[1], rate, name=pair.name),
+                output_sqnr_db={name: sqnr_db(*power) for name, power in errors.items()},
+            )
+        )
+    notify("recordings", len(pairs), len(pairs))
+    layers = compare_layers(
+        model,
+        float_tflite,
+        sequences,
+        initial_states=initial_states,
+        progress=lambda done, total: notify("layers", done, total),
+    )
+    means = [
+        mean_scores(getattr(entry, kind) for entry in files)
+        for kind in ("noisy", "float_model", "quantized")
+    ]
+    output_sqnr = {name: sqnr_db(*power) for name, power in powers.items()}
+    return AccuracyReport(
+        model=model.metadata.model,
+        recipe=model.metadata.recipe,
+        files=tuple(files),
+        noisy=means[0],
+        float_model=means[1],
+        quantized=means[2],
+        output_sqnr_db=output_sqnr,
+        layers=layers,
+        limits=limits,
+        failures=_failures(limits, means[1], means[2], output_sqnr),
+    )
+
+
+def _apply(
+    outputs: Mapping[str, np.ndarray],
+    spectrum: np.ndarray,
+    samples: int,
+    frontend: FrontendConfig,
+) -> np.ndarray:
+    masked = audio.apply_mask(spectrum, outputs["mask"][..., 0], outputs["phase"], frontend)
+    pcm = audio.to_pcm16(audio.synthesize(masked, samples, frontend))
+    return pcm.astype(np.float32) / np.float32(32768.0)
+
+
+def _output_powers(
+    exact: Mapping[str, np.ndarray], quantized: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Sums of squares of signal and error per output."""
+    return {
+        name: np.array(
+            [
+                np.sum(np.square(exact[name], dtype=np.float64)),
+                np.sum(np.square(quantized[name] - exact[name], dtype=np.float64)),
+            ]
+        )
+        for name in exact
+    }
+
+
+def _failures(
+    limits: AccuracyLimits,
+    exact: SpeechScores,
+    quantized: SpeechScores,
+    output_sqnr: Mapping[str, float],
+) -> tuple[str, ...]:
+    drops = (
+        ("PESQ-WB", exact.pesq_wb - quantized.pesq_wb, limits.max_pesq_drop),
+        ("STOI", exact.stoi - quantized.stoi, limits.max_stoi_drop),
+        ("SI-SDR", exact.si_sdr_db - quantized.si_sdr_db, limits.max_si_sdr_drop_db),
+    )
+    failures = [
+        f"mean {name} drops by {drop:.4f}, limit {limit:g}"
+        for name, drop, limit in drops
+        if limit is not None and drop > limit
+    ]
+    if limits.min_pesq is not None and quantized.pesq_wb < limits.min_pesq:
+        failures.append(
+            f"mean PESQ-WB is {quantized.pesq_wb:.4f}, expected at least {limits.min_pesq:g}"
+        )
+    if limits.min_output_sqnr_db is not None:
+        failures += [
+            f"output '{name}' has {value:.2f} dB SQNR, "
+            f"expected at least {limits.min_output_sqnr_db:g}"
+            for name, value in output_sqnr.items()
+            if value < limits.min_output_sqnr_db
+        ]
+    return tuple(failures)
