@@ -126,8 +126,9 @@ def enhanced_spectrum(
         Enhanced compressed magnitude and phase in radians, each ``(bands, frames)``.
     """
     mask, phase = np.asarray(mask, np.float32), np.asarray(phase, np.float32)
-    magnitude = noisy_magnitude * (mask_limit * mask[0, ..., 0].T)
-    return magnitude, np.arctan2(phase[0, ..., 1], phase[0, ..., 0]).T
+    magnitude: Floats = noisy_magnitude * (np.float32(mask_limit) * mask[0, ..., 0].T)
+    angle: Floats = np.arctan2(phase[0, ..., 1], phase[0, ..., 0]).T
+    return magnitude, angle
 
 
 def level_factor(wave: ArrayLike) -> float:

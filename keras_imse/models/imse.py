@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 EMBED_PREFIX = "embed_"
 
 
-class FrameCheck(tf_keras.layers.Layer):  # type: ignore[misc]
+class FrameCheck(tf_keras.layers.Layer):
     """Passes its input on and refuses a number of frames that does not divide by 4."""
 
     def call(self, x: tf.Tensor) -> tf.Tensor:

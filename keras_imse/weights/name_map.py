@@ -185,9 +185,7 @@ def _mask_decoder(config: ImseConfig) -> Iterator[Entry]:
     owner = "mask_decoder"
     yield from _dense_block(config, owner)
     yield from _upsample(config, f"{owner}.mask_conv", f"{owner}/upsample")
-    yield from _conv(
-        f"{owner}.mask_conv.3", f"{owner}/reduce", 1, config.dense_channels, (1, 1)
-    )
+    yield from _conv(f"{owner}.mask_conv.3", f"{owner}/reduce", 1, config.dense_channels, (1, 1))
     yield from _norm_act(f"{owner}.mask_conv", owner, 4, 1)
     yield from _conv(f"{owner}.mask_conv.6", f"{owner}/final", 1, 1, (1, 1))
     shape = (config.audio.bands, 1)

@@ -10,12 +10,12 @@ from __future__ import annotations
 import collections
 import io
 import math
-import pickle  # noqa: S403 - only through the restricted unpickler and the opcode writer below
+import pickle
 import struct
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,7 +89,7 @@ class _Unpickler(pickle.Unpickler):
         self._path = path
         self._archive = archive
         self._root = root
-        self._order = "<"
+        self._order: Literal["<", ">"] = "<"
         if f"{root}/byteorder" in archive.namelist():
             order = self._read(f"{root}/byteorder").decode("ascii", "replace").strip()
             if order not in {"little", "big"}:

@@ -39,7 +39,7 @@ class ConvNormAct(OfflineLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.settings = {
+        self.settings: dict[str, Any] = {
             "channels": channels,
             "kernel": tuple(kernel),
             "dilation": dilation,
