@@ -28,7 +28,7 @@ def float32_literal(value: float) -> str:
 
 
 def sine_table() -> list[float]:
-    """Quarter wave sin(pi * n / 512), n = 0..256: the sqrt-Hann window and the real-FFT twiddles."""
+    """Quarter wave sin(pi * n / 512), n = 0..256: sqrt-Hann window and real-FFT twiddles."""
     return [math.sin(math.pi * n / N_FFT) for n in range(HALF + 1)]
 
 

@@ -25,6 +25,7 @@ def _load(name: str) -> ModuleType:
 
 
 reference_frontend = _load("reference_frontend")
+_load("fake_network")
 
 
 @pytest.fixture(scope="session")

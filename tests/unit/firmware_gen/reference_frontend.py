@@ -15,7 +15,15 @@ HOP, N_FFT = 256, 512
 
 FEATURE_SCALE, FEATURE_ZERO_POINT = np.float32(0.021), -17
 PHASE_SCALE, PHASE_ZERO_POINT = np.float32(0.013), 5
-WARNINGS = "-std=c99 -Wall -Wextra -Werror -Wshadow -Wconversion -Wdouble-promotion".split()
+WARNINGS = [
+    "-std=c99",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-Wshadow",
+    "-Wconversion",
+    "-Wdouble-promotion",
+]
 FLOAT_FLAGS = ["-ffp-contract=off", "-fno-math-errno", "-Wno-sign-conversion"]
 
 

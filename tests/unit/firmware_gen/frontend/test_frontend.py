@@ -6,8 +6,9 @@ import ctypes
 
 import numpy as np
 import pytest
-from firmware_gen.frontend_tables import TABLES_PATH, render_tables
 from reference_frontend import HOP, Frontend, Reference
+
+from firmware_gen.frontend_tables import TABLES_PATH, render_tables
 
 IDENTITY_MASK = np.zeros(256, np.int8)
 IDENTITY_PHASE = np.full(512, 5, np.int8)
@@ -112,7 +113,7 @@ def test_full_scale_saturates_instead_of_wrapping(frontend: Frontend, value: int
         frontend.analyze(hop)
         out.append(frontend.synthesize(loud, IDENTITY_PHASE))
     out = np.concatenate(out[2:])
-    middle = np.concatenate([hop for hop in hops(square)][1:-1])
+    middle = np.concatenate(list(hops(square))[1:-1])
     assert out.max() == 32767
     assert out.min() == -32768
     steady = np.abs(out.astype(int)) > 20000
@@ -145,9 +146,11 @@ def test_level_follows_many_frames(frontend: Frontend) -> None:
     rng = np.random.default_rng(5)
     reference = Reference()
     for index in range(2000):
-        hop = (rng.standard_normal(HOP) * (300 if index % 200 < 100 else 9000)).clip(
-            -32768, 32767
-        ).astype(np.int16)
+        hop = (
+            (rng.standard_normal(HOP) * (300 if index % 200 < 100 else 9000))
+            .clip(-32768, 32767)
+            .astype(np.int16)
+        )
         frontend.analyze(hop)
         reference.analyze(hop)
         (level,) = np.frombuffer(frontend.state, np.float32, 1, offset=4 * 1280 + 512)

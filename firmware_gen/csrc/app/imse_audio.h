@@ -1,0 +1,39 @@
+/*
+ * Hooks for audio over I2S or SAI. The defaults (weak, in imse_audio.c) say that the board has no
+ * audio stream, and the firmware then serves the UART alone. A board with a codec, or a microphone
+ * and a DAC, overrides all three in one file of its own, for example app/board_audio.c:
+ *
+ *   - two input and two output buffers of IMSE_HOP samples in IMSE_AUDIO_DMA memory (not cached
+ *     where the target has such memory), circular DMA in both directions;
+ *   - imse_audio_init() sets up clocks, pins, DMA and interrupts at IMSE_SAMPLE_RATE_HZ, starts
+ *     the stream and returns 1;
+ *   - the DMA's half-transfer and transfer-complete interrupts only note which half is free
+ *     (counting it as an overrun when the previous one has not been taken yet);
+ *   - imse_audio_take() hands out that half, once per interrupt.
+ *
+ * The time between two hops is IMSE_HOP / IMSE_SAMPLE_RATE_HZ = 16 ms; processing one takes
+ * imse_pipeline_frame.frame_cycles. Interrupt handlers are named in the family's vectors.c.
+ */
+#ifndef IMSE_AUDIO_H
+#define IMSE_AUDIO_H
+
+#include <stdint.h>
+
+#include "imse_model_config.h"
+
+/* Memory that DMA controllers reach. */
+#define IMSE_AUDIO_DMA __attribute__((section(".bss.imse_dma"), aligned(32)))
+
+/* Starts the audio stream. Returns 1 when there is one, 0 when the board has none. */
+int imse_audio_init(void);
+
+/*
+ * Returns 1 when a hop has been recorded: *input is its IMSE_HOP samples and *output the buffer to
+ * be played next, both valid until the following call. Returns 0 when none is ready. Never waits.
+ */
+int imse_audio_take(const int16_t **input, int16_t **output);
+
+/* The output buffer handed out last has been filled. */
+void imse_audio_done(void);
+
+#endif /* IMSE_AUDIO_H */

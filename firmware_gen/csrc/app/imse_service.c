@@ -1,0 +1,213 @@
+#include "imse_service.h"
+
+#include <string.h>
+
+#include "imse_network.h"
+#include "imse_pipeline.h"
+#include "imse_platform.h"
+#include "imse_protocol.h"
+
+/* Silence inside a packet after which it is given up: longer than any USB serial adapter pauses. */
+#define RECEIVE_TIMEOUT_MS 100u
+
+#define RUNTIME_NAME_BYTES 8u
+#define DIGEST_BYTES 32u
+#define INFO_BYTES (2 + 2 + 4 + 4 + 4 * 2 + DIGEST_BYTES + RUNTIME_NAME_BYTES)
+#define RESULT_BYTES (4 + 4 + 2 * IMSE_HOP)
+#define TENSOR_BYTES (IMSE_FEATURE_BYTES + IMSE_MASK_BYTES + IMSE_PHASE_BYTES)
+
+#define BUFFER __attribute__((section(".bss.imse_buffers"), aligned(16)))
+
+static imse_receiver_t receiver BUFFER;
+static int16_t pcm[IMSE_HOP] BUFFER; /* input of a frame, then its output */
+
+static struct {
+    uint32_t last_byte;  /* cycle count when the last byte came */
+    uint16_t seq;        /* number of the last request */
+    uint16_t result_seq; /* number of the frame whose result is stored */
+    uint8_t has_result;
+    uint8_t active;
+} service;
+
+static void send_error(uint16_t seq, uint8_t code) {
+    imse_send_begin(IMSE_PACKET_ERROR, 0, seq, 1);
+    imse_send(&code, 1);
+    imse_send_end();
+}
+
+static uint8_t hex_digit(char c) {
+    return (uint8_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+}
+
+static void send_info(uint16_t seq) {
+    static const char hex[] = IMSE_MODEL_DIGEST;
+    uint8_t digest[DIGEST_BYTES];
+    for (uint32_t i = 0; i < DIGEST_BYTES; ++i) {
+        digest[i] = (uint8_t)(hex_digit(hex[2 * i]) << 4 | hex_digit(hex[2 * i + 1]));
+    }
+    char runtime[RUNTIME_NAME_BYTES] = {0};
+    for (uint32_t i = 0; i < RUNTIME_NAME_BYTES && imse_network_runtime[i] != '\0'; ++i) {
+        runtime[i] = imse_network_runtime[i];
+    }
+    imse_send_begin(IMSE_PACKET_INFO, 0, seq, INFO_BYTES);
+    imse_send_u16(IMSE_PROTOCOL_VERSION);
+    imse_send_u16(IMSE_HOP);
+    imse_send_u32(IMSE_SAMPLE_RATE_HZ);
+    imse_send_u32(platform_clock_hz());
+    imse_send_u16(IMSE_FEATURE_BYTES);
+    imse_send_u16(IMSE_MASK_BYTES);
+    imse_send_u16(IMSE_PHASE_BYTES);
+    imse_send_u16(0);
+    imse_send(digest, sizeof digest);
+    imse_send(runtime, sizeof runtime);
+    imse_send_end();
+}
+
+static void send_result(uint16_t seq, uint8_t flags) {
+    const imse_pipeline_frame_t *frame = &imse_pipeline_frame;
+    const uint8_t tensors = flags & IMSE_FLAG_TENSORS;
+    const uint16_t length = (uint16_t)(RESULT_BYTES + (tensors ? TENSOR_BYTES : 0));
+    imse_send_begin(IMSE_PACKET_RESULT, tensors, seq, length);
+    imse_send_u32(frame->network_cycles);
+    imse_send_u32(frame->frame_cycles);
+    imse_send(pcm, sizeof pcm);
+    if (tensors) {
+        imse_send(frame->features, sizeof frame->features);
+        imse_send(frame->mask, sizeof frame->mask);
+        imse_send(frame->phase, sizeof frame->phase);
+    }
+    imse_send_end();
+}
+
+static void handle_frame(const imse_packet_t *packet) {
+    service.active = 1;
+    if (!service.has_result || packet->seq != service.result_seq) {
+        service.has_result = 0;
+        memcpy(pcm, packet->payload, sizeof pcm);
+        if (imse_pipeline_process(pcm, pcm) != 0) {
+            send_error(packet->seq, IMSE_ERROR_NETWORK);
+            return;
+        }
+        service.result_seq = packet->seq;
+        service.has_result = 1;
+    }
+    send_result(packet->seq, packet->flags);
+}
+
+static void handle(const imse_packet_t *packet) {
+    service.seq = packet->seq;
+    const uint16_t expected = packet->type == IMSE_PACKET_FRAME ? sizeof pcm : 0;
+    if (packet->type < IMSE_PACKET_HELLO || packet->type > IMSE_PACKET_FRAME) {
+        send_error(packet->seq, IMSE_ERROR_TYPE);
+    } else if (packet->length != expected) {
+        send_error(packet->seq, IMSE_ERROR_LENGTH);
+    } else if (packet->type == IMSE_PACKET_FRAME) {
+        handle_frame(packet);
+    } else if (packet->type == IMSE_PACKET_HELLO) {
+        send_info(packet->seq);
+    } else {
+        service.active = 1;
+        service.has_result = 0;
+        imse_pipeline_reset();
+        imse_send_begin(IMSE_PACKET_RESET_DONE, 0, packet->seq, 0);
+        imse_send_end();
+    }
+}
+
+/* Handles what is complete; says what was damaged when report is set. */
+static void drain(int report) {
+    for (;;) {
+        imse_packet_t packet;
+        switch (imse_receiver_next(&receiver, &packet)) {
+        case IMSE_RECEIVE_MORE:
+            return;
+        case IMSE_RECEIVE_PACKET:
+            handle(&packet);
+            break;
+        case IMSE_RECEIVE_BAD_CRC:
+            if (report) {
+                send_error(packet.seq, IMSE_ERROR_CRC);
+            }
+            break;
+        case IMSE_RECEIVE_BAD_LENGTH:
+            if (report) {
+                send_error(packet.seq, IMSE_ERROR_LENGTH);
+            }
+            break;
+        }
+    }
+}
+
+/* Gives up on the packet in progress, but not on good ones behind its beginning. */
+static void abandon(void) {
+    uint16_t seq;
+    if (imse_receiver_pending(&receiver, &seq)) {
+        send_error(seq, IMSE_ERROR_RECEIVE);
+    }
+    while (imse_receiver_pending(&receiver, &seq)) {
+        imse_receiver_skip(&receiver);
+        drain(0);
+    }
+}
+
+void imse_service_init(void) {
+    memset(&service, 0, sizeof service);
+    imse_receiver_clear(&receiver);
+    imse_pipeline_reset();
+}
+
+int imse_service_active(void) {
+    return service.active;
+}
+
+void imse_service_poll(void) {
+    uint8_t byte;
+    int status;
+    while ((status = platform_uart_read_byte(&byte)) != 0) {
+        if (status < 0) {
+            abandon();
+        } else {
+            imse_receiver_put(&receiver, byte);
+            drain(1);
+        }
+        service.last_byte = platform_cycles();
+    }
+    uint16_t seq;
+    const uint32_t timeout = platform_clock_hz() / 1000u * RECEIVE_TIMEOUT_MS;
+    if (imse_receiver_pending(&receiver, &seq) &&
+        platform_cycles() - service.last_byte > timeout) {
+        abandon();
+    }
+}
+
+static void send_fault(uint16_t seq, uint32_t pc, uint32_t cfsr, uint32_t hfsr) {
+    const uint8_t code = IMSE_ERROR_FAULT;
+    imse_send_begin(IMSE_PACKET_ERROR, 0, seq, 1 + 3 * 4);
+    imse_send(&code, 1);
+    imse_send_u32(pc);
+    imse_send_u32(cfsr);
+    imse_send_u32(hfsr);
+    imse_send_end();
+}
+
+void imse_service_fault(uint32_t pc, uint32_t cfsr, uint32_t hfsr) {
+    send_fault(service.seq, pc, cfsr, hfsr);
+    imse_receiver_clear(&receiver);
+    for (;;) {
+        uint8_t byte;
+        imse_packet_t packet;
+        if (platform_uart_read_byte(&byte) <= 0) {
+            continue;
+        }
+        imse_receiver_put(&receiver, byte);
+        imse_receive_status_t status;
+        while ((status = imse_receiver_next(&receiver, &packet)) != IMSE_RECEIVE_MORE) {
+            if (status == IMSE_RECEIVE_PACKET) {
+                if (packet.type == IMSE_PACKET_RESET) {
+                    platform_restart();
+                }
+                send_fault(packet.seq, pc, cfsr, hfsr);
+            }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+/* Reset: FPU, memory contents, main(). */
+#include "cortexm.h"
+#include "imse_platform.h"
+#include "vectors.h"
+
+/* Written by the linker script: what to copy from flash and what to clear. */
+typedef struct {
+    const uint32_t *from;
+    uint32_t *to;
+    uint32_t *end;
+} copy_entry_t;
+typedef struct {
+    uint32_t *begin;
+    uint32_t *end;
+} clear_entry_t;
+extern const copy_entry_t __copy_table_start__[], __copy_table_end__[];
+extern const clear_entry_t __clear_table_start__[], __clear_table_end__[];
+
+typedef void (*constructor_t)(void);
+extern const constructor_t __init_array_start[], __init_array_end[];
+
+int main(void);
+
+/* Kept apart so that no FPU instruction can move before the FPU is on. */
+__attribute__((noinline, noreturn)) static void start(void) {
+    platform_early_init();
+    for (const copy_entry_t *entry = __copy_table_start__; entry != __copy_table_end__; ++entry) {
+        const uint32_t *from = entry->from;
+        for (uint32_t *to = entry->to; to != entry->end; ++to) {
+            *to = *from++;
+        }
+    }
+    for (const clear_entry_t *entry = __clear_table_start__; entry != __clear_table_end__;
+         ++entry) {
+        for (uint32_t *to = entry->begin; to != entry->end; ++to) {
+            *to = 0;
+        }
+    }
+    cortexm_guard_stack();
+    for (const constructor_t *f = __init_array_start; f != __init_array_end; ++f) {
+        (*f)();
+    }
+    main();
+    platform_restart();
+}
+
+__attribute__((noreturn)) void Reset_Handler(void) {
+    SCB_VTOR = (uint32_t)(uintptr_t)imse_vectors;
+    SCB_CPACR |= CPACR_FPU;
+    cortexm_barrier();
+    start();
+}

@@ -1,0 +1,29 @@
+/* What the application needs from a board. One folder per microcontroller family implements it. */
+#ifndef IMSE_PLATFORM_H
+#define IMSE_PLATFORM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Sets up clocks, caches, memory protection, UART and cycle counter. */
+void platform_init(void);
+
+/* Processor clock in hertz as it really runs. */
+uint32_t platform_clock_hz(void);
+
+/* Next received byte: 1 one was stored, 0 none is there, -1 bytes were lost since the last call. */
+int platform_uart_read_byte(uint8_t *byte);
+
+/* Sends size bytes; returns when the last one is in the transmitter. */
+void platform_uart_write(const uint8_t *data, size_t size);
+
+/* Processor cycles, wrapping at 2^32. */
+uint32_t platform_cycles(void);
+
+/* Restarts the chip. */
+__attribute__((noreturn)) void platform_restart(void);
+
+/* Runs before the C environment exists: no globals. Switches on memories that need a clock. */
+void platform_early_init(void);
+
+#endif /* IMSE_PLATFORM_H */
