@@ -1,0 +1,59 @@
+"""Choices of the user about the firmware, independent of model and target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from firmware_gen.errors import FirmwareError
+
+RUNTIMES = ("aot", "tflm")
+KERNELS = ("auto", "portable", "dsp", "mve", "cmsis-nn")
+OPTIMIZATIONS = ("Os", "O2", "O3")
+
+_MIN_STACK_BYTES = 2048
+_MAX_STACK_BYTES = 256 * 1024
+_STACK_ALIGNMENT = 32
+
+
+@dataclass(frozen=True)
+class FirmwareOptions:
+    """Choices about the firmware.
+
+    Attributes:
+        kernels: Kernels of the aot runtime; ``auto`` takes the best the core has.
+        optimization: Optimization level of the compiler.
+        stack_bytes: Size of the main stack, without its guard.
+    """
+
+    kernels: str = "auto"
+    optimization: str = "O2"
+    stack_bytes: int = 8192
+
+    def __post_init__(self) -> None:
+        if self.kernels not in KERNELS:
+            raise FirmwareError(
+                f"unknown kernels {self.kernels!r}", hint=f"known: {', '.join(KERNELS)}"
+            )
+        if self.optimization not in OPTIMIZATIONS:
+            raise FirmwareError(
+                f"unknown optimization level {self.optimization!r}",
+                hint=f"known: {', '.join(OPTIMIZATIONS)}",
+            )
+        if not _MIN_STACK_BYTES <= self.stack_bytes <= _MAX_STACK_BYTES:
+            raise FirmwareError(
+                f"a stack of {self.stack_bytes} bytes, "
+                f"expected {_MIN_STACK_BYTES} to {_MAX_STACK_BYTES}"
+            )
+        if self.stack_bytes % _STACK_ALIGNMENT:
+            raise FirmwareError(
+                f"a stack of {self.stack_bytes} bytes does not divide by {_STACK_ALIGNMENT}"
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-ready data."""
+        return {
+            "kernels": self.kernels,
+            "optimization": self.optimization,
+            "stack_bytes": self.stack_bytes,
+        }
