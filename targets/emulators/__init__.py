@@ -1,0 +1,1 @@
+"""Machines that run the built image without a board."""

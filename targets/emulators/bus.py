@@ -1,0 +1,132 @@
+"""Peripheral registers: who answers at which address, and what must never happen there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+
+class BusError(Exception):
+    """A peripheral refuses an access; the machine turns it into a fault with pc and function."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class Machine(Protocol):
+    """What a peripheral may ask of the machine it is part of."""
+
+    def cycles(self) -> int:
+        """The cycle counter's source: instructions and idle cycles since power on."""
+
+    def stop_idle(self) -> None:
+        """Leave the processor in front of the current instruction: it waits for input."""
+
+    def request_reset(self) -> None:
+        """Reset processor and peripherals."""
+
+
+class Peripheral:
+    """A block of 32-bit registers.
+
+    Subclasses say which registers exist by their reset values and override :meth:`read_word` and
+    :meth:`write_word` where a register does more than keep its value.
+
+    Args:
+        name: Name in the reference manual.
+        base: First address.
+        size: Size in bytes.
+        reset: Offset -> reset value of every register that exists.
+        clock: Returns whether the peripheral's clock is on; ``None`` if it always is.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        base: int,
+        size: int,
+        reset: dict[int, int],
+        clock: Callable[[], bool] | None = None,
+    ) -> None:
+        self.name = name
+        self.base = base
+        self.size = size
+        self.registers = dict(reset)
+        self._clock = clock
+
+    def read(self, offset: int, size: int) -> int:
+        """Read ``size`` bytes.
+
+        Raises:
+            BusError: No such register, or the clock is off.
+        """
+        self._check(offset, size)
+        word = self.read_word(offset & ~3)
+        return (word >> (offset & 3) * 8) & ((1 << size * 8) - 1)
+
+    def write(self, offset: int, size: int, value: int) -> None:
+        """Write ``size`` bytes.
+
+        Raises:
+            BusError: No such register, the clock is off, or the hardware would not do it.
+        """
+        self._check(offset, size)
+        register = offset & ~3
+        if size != 4:
+            shift = (offset & 3) * 8
+            mask = ((1 << size * 8) - 1) << shift
+            value = self.registers[register] & ~mask | value << shift & mask
+        self.write_word(register, value)
+
+    def read_word(self, offset: int) -> int:
+        """Value of the register at a word offset."""
+        return self.registers[offset]
+
+    def write_word(self, offset: int, value: int) -> None:
+        """Write the register at a word offset."""
+        self.registers[offset] = value
+
+    def _check(self, offset: int, size: int) -> None:
+        if self._clock is not None and not self._clock():
+            raise BusError(
+                f"{self.name} is used while its clock is off",
+                hint="enable it in the RCC and read the register back first",
+            )
+        if size not in (1, 2, 4) or offset & (size - 1) or offset & ~3 not in self.registers:
+            raise BusError(
+                f"{self.name} has no {size}-byte register at offset 0x{offset:03x}",
+                hint="the emulator models only registers that exist; is the address right?",
+            )
+
+
+class Bus:
+    """Finds the peripheral for an address."""
+
+    def __init__(self) -> None:
+        self._peripherals: list[Peripheral] = []
+
+    def add(self, peripheral: Peripheral) -> None:
+        """Attach a peripheral."""
+        self._peripherals.append(peripheral)
+
+    def pages(self, page_size: int) -> list[int]:
+        """Addresses of all pages that hold a peripheral, sorted."""
+        pages: set[int] = set()
+        for peripheral in self._peripherals:
+            first = peripheral.base // page_size
+            last = (peripheral.base + peripheral.size - 1) // page_size
+            pages.update(page * page_size for page in range(first, last + 1))
+        return sorted(pages)
+
+    def find(self, address: int) -> Peripheral:
+        """The peripheral at an address.
+
+        Raises:
+            BusError: Nothing the emulator models is there.
+        """
+        for peripheral in self._peripherals:
+            if peripheral.base <= address < peripheral.base + peripheral.size:
+                return peripheral
+        raise BusError("no memory or modelled peripheral is there")

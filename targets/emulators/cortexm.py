@@ -1,0 +1,182 @@
+"""The processor's own peripherals: system control space, SysTick, DWT."""
+
+from __future__ import annotations
+
+from targets.emulators.bus import BusError, Machine, Peripheral
+from targets.model import Mcu
+
+SCS_BASE = 0xE000_E000
+DWT_BASE = 0xE000_1000
+
+_CPUID = {
+    "cortex-m4": 0x410FC241,
+    "cortex-m7": 0x411FC271,
+    "cortex-m33": 0x410FD213,
+}
+_DEMCR_TRCENA = 1 << 24
+_LINE_BYTES = 32
+
+
+def _cache_size_id(size_bytes: int, ways: int) -> int:
+    """CCSIDR of a cache with 32-byte lines (Armv7-M ARM, B3.2.15)."""
+    if size_bytes == 0:
+        return 0
+    sets = size_bytes // (ways * _LINE_BYTES)
+    return 0xF000_0000 | (sets - 1) << 13 | (ways - 1) << 3 | 1
+
+
+class SystemControl(Peripheral):
+    """System control space: SCB, SysTick, NVIC, MPU, FPU and cache maintenance.
+
+    Interrupts are not delivered; enabling one is an error, so that no image waits for one in vain.
+
+    Args:
+        mcu: For CPUID and caches.
+        machine: For the time.
+    """
+
+    SYST_CSR, SYST_RVR, SYST_CVR, SYST_CALIB = 0x010, 0x014, 0x018, 0x01C
+    CPUID, ICSR, VTOR, AIRCR, CCR = 0xD00, 0xD04, 0xD08, 0xD0C, 0xD14
+    CFSR, HFSR, DFSR = 0xD28, 0xD2C, 0xD30
+    CLIDR, CTR, CCSIDR, CSSELR, CPACR = 0xD78, 0xD7C, 0xD80, 0xD84, 0xD88
+    DEMCR = 0xDFC
+
+    def __init__(self, mcu: Mcu, machine: Machine) -> None:
+        self._machine = machine
+        self._icache = _cache_size_id(mcu.icache_bytes, 2)
+        self._dcache = _cache_size_id(mcu.dcache_bytes, 4)
+        self._tick_start = 0
+        self._tick_seen = 0
+        has_caches = bool(mcu.icache_bytes or mcu.dcache_bytes)
+        storage = [0x004, 0x008, 0xD10, 0xD18, 0xD1C, 0xD20, 0xD24, 0xD34, 0xD38, 0xD3C]
+        storage += [self.SYST_CSR, self.SYST_RVR, self.SYST_CVR, self.ICSR, self.VTOR, self.AIRCR]
+        storage += [self.CFSR, self.HFSR, self.DFSR, self.CPACR, 0xDF0, self.DEMCR, 0xF34, 0xF38]
+        storage += [0xF3C, *range(0xD94, 0xDBC, 4)]
+        for bank in (0x100, 0x180, 0x200, 0x280, 0x300):
+            storage += range(bank, bank + 0x20, 4)
+        storage += range(0x400, 0x4F0, 4)
+        reset = dict.fromkeys(storage, 0)
+        reset |= {
+            self.CPUID: _CPUID.get(mcu.core, 0),
+            self.AIRCR: 0xFA05_0000,
+            self.CCR: 0x0004_0200,
+            self.SYST_CALIB: 0,
+            0xD90: 0x0000_1000,  # MPU_TYPE: 16 regions
+            0xF40: 0x1011_0221 if mcu.fpu == "fpv5-d16" else 0x1011_0021,  # MVFR0
+            0xF44: 0x1200_0011,  # MVFR1
+            0xF48: 0x0000_0040,  # MVFR2
+        }
+        if has_caches:
+            maintenance = (0xF50, *range(0xF58, 0xF7C, 4), 0xF90, 0xF94, 0xF98, 0xF9C, 0xFA0, 0xFA8)
+            reset |= dict.fromkeys(maintenance, 0)
+            reset |= {self.CLIDR: 0x0900_0003, self.CTR: 0x8303_C003}
+            reset |= {self.CCSIDR: self._dcache, self.CSSELR: 0}
+        super().__init__("the system control space", SCS_BASE, 0x1000, reset)
+
+    @property
+    def trace_enabled(self) -> bool:
+        """Whether DEMCR.TRCENA lets the DWT run."""
+        return bool(self.registers[self.DEMCR] & _DEMCR_TRCENA)
+
+    @property
+    def fpu_enabled(self) -> bool:
+        """Whether CPACR gives full access to the FPU."""
+        return self.registers[self.CPACR] >> 20 & 0xF == 0xF
+
+    def read_word(self, offset: int) -> int:
+        """Registers with a life of their own; the rest is storage."""
+        if offset == self.CCSIDR:
+            return self._icache if self.registers[self.CSSELR] & 1 else self._dcache
+        if offset in (self.SYST_CSR, self.SYST_CVR):
+            return self._read_systick(offset)
+        return self.registers[offset]
+
+    def write_word(self, offset: int, value: int) -> None:
+        """Registers with a life of their own; the rest is storage."""
+        if offset in (self.CFSR, self.HFSR, self.DFSR):
+            self.registers[offset] &= ~value
+            return
+        if offset == self.AIRCR:
+            if value >> 16 != 0x05FA:
+                return
+            if value & 0x4:
+                self._machine.request_reset()
+                return
+            value = 0xFA05_0000 | value & 0x0700
+        elif offset == self.SYST_CSR:
+            if value & 0x2:
+                raise BusError(
+                    "the SysTick interrupt is enabled, which the emulator does not deliver",
+                    hint="use the cycle counter, or poll COUNTFLAG",
+                )
+            if value & 1 and not self.registers[offset] & 1:
+                self._tick_start = self._machine.cycles()
+                self._tick_seen = 0
+        elif offset == self.SYST_CVR:
+            self._tick_start = self._machine.cycles()
+            self._tick_seen = 0
+            value = 0
+        elif 0x100 <= offset < 0x180 and value:
+            raise BusError(
+                "an interrupt is enabled (NVIC_ISER), which the emulator does not deliver",
+                hint="poll the peripheral",
+            )
+        elif 0x180 <= offset < 0x200 or offset in (self.CPUID, self.CLIDR, self.CTR, self.CCSIDR):
+            return
+        self.registers[offset] = value & 0xFFFF_FFFF
+
+    def _read_systick(self, offset: int) -> int:
+        control = self.registers[self.SYST_CSR]
+        reload = (self.registers[self.SYST_RVR] & 0xFF_FFFF) + 1
+        elapsed = self._machine.cycles() - self._tick_start if control & 1 else 0
+        if offset == self.SYST_CVR:
+            return (reload - 1 - elapsed % reload) if control & 1 else 0
+        wraps = elapsed // reload
+        flag = 1 << 16 if wraps > self._tick_seen else 0
+        self._tick_seen = wraps
+        return control & 0x7 | flag
+
+
+class DataWatchpoint(Peripheral):
+    """DWT with its cycle counter, which counts instructions and idle cycles.
+
+    Args:
+        system: Holds DEMCR.TRCENA.
+        machine: For the time.
+    """
+
+    CTRL, CYCCNT, LAR, LSR = 0x000, 0x004, 0xFB0, 0xFB4
+
+    def __init__(self, system: SystemControl, machine: Machine) -> None:
+        self._system = system
+        self._machine = machine
+        self._offset = 0
+        reset = dict.fromkeys((self.CYCCNT, 0x008, 0x00C, 0x010, 0x014, 0x018, 0x01C), 0)
+        reset |= {self.CTRL: 0x4000_0000, self.LAR: 0, self.LSR: 0x3}
+        super().__init__("the DWT", DWT_BASE, 0x1000, reset)
+
+    @property
+    def _running(self) -> bool:
+        return bool(self.registers[self.CTRL] & 1) and self._system.trace_enabled
+
+    def read_word(self, offset: int) -> int:
+        """CYCCNT runs while it is enabled."""
+        if offset == self.CYCCNT and self._running:
+            return (self._machine.cycles() + self._offset) & 0xFFFF_FFFF
+        return self.registers[offset]
+
+    def write_word(self, offset: int, value: int) -> None:
+        """Starting, stopping and presetting CYCCNT."""
+        if offset == self.CYCCNT:
+            self.registers[offset] = value
+            self._offset = value - self._machine.cycles()
+            return
+        if offset == self.CTRL:
+            was_running, frozen = self._running, self.read_word(self.CYCCNT)
+            self.registers[offset] = 0x4000_0000 | value & 0x0FFF_FFFF
+            if self._running and not was_running:
+                self._offset = self.registers[self.CYCCNT] - self._machine.cycles()
+            elif was_running and not self._running:
+                self.registers[self.CYCCNT] = frozen
+            return
+        self.registers[offset] = value

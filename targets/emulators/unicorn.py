@@ -1,0 +1,552 @@
+"""Runs the built image on Unicorn: the real ELF, the target's memory map, modelled peripherals.
+
+Every access outside the map, every write to flash and every misuse of a peripheral is an error
+that names address, instruction and function. Instructions are counted exactly and attributed to
+functions; the peak of the stack is measured by painting it. The machine is deterministic: while
+the firmware waits for UART bytes it stands still, and its time is instructions plus idle cycles.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from unicorn import (
+    UC_ARCH_ARM,
+    UC_HOOK_INSN_INVALID,
+    UC_HOOK_INTR,
+    UC_HOOK_MEM_INVALID,
+    UC_MEM_FETCH,
+    UC_MEM_FETCH_PROT,
+    UC_MEM_FETCH_UNMAPPED,
+    UC_MEM_READ_PROT,
+    UC_MEM_READ_UNMAPPED,
+    UC_MODE_MCLASS,
+    UC_MODE_THUMB,
+    UC_PROT_ALL,
+    UC_PROT_EXEC,
+    UC_PROT_READ,
+    UC_QUERY_TIMEOUT,
+    Uc,
+    UcError,
+    arm_const,
+)
+
+from targets.emulators.bus import Bus, BusError
+from targets.emulators.cortexm import DataWatchpoint, SystemControl
+from targets.emulators.counter import GuestMemory, InstructionCounter
+from targets.emulators.errors import EmulatedFaultError, EmulatorError, ImageError
+from targets.emulators.image import FirmwareImage
+from targets.model import MemoryRegion, Target
+
+PAINT = 0xA5
+RAM_AT_POWER_ON = 0xCD
+_PAGE = 4096
+_GUARD_BYTES = 32
+_IDLE_STEPS = 8
+_CPU_MODELS = {
+    "cortex-m4": "UC_CPU_ARM_CORTEX_M4",
+    "cortex-m7": "UC_CPU_ARM_CORTEX_M7",
+    "cortex-m33": "UC_CPU_ARM_CORTEX_M33",
+}
+_FAMILIES = {"stm32h7": "targets.emulators.stm32h7"}
+_REGISTERS = {
+    **{f"r{index}": getattr(arm_const, f"UC_ARM_REG_R{index}") for index in range(13)},
+    "sp": arm_const.UC_ARM_REG_SP,
+    "lr": arm_const.UC_ARM_REG_LR,
+    "xpsr": arm_const.UC_ARM_REG_XPSR,
+}
+_INTERRUPTS = {1: "an undefined instruction", 2: "a supervisor call (SVC)", 7: "a breakpoint"}
+
+
+class HostUart(Protocol):
+    """What the machine needs of a family's UART model."""
+
+    bytes_received: int
+    bytes_sent: int
+
+    def put(self, data: bytes) -> None:
+        """Bytes from the host."""
+
+    def take(self) -> bytes:
+        """Bytes to the host."""
+
+    def resume(self) -> None:
+        """The host goes on without new bytes."""
+
+    def inject_overrun(self) -> None:
+        """Lose a byte."""
+
+
+@dataclass(frozen=True)
+class MachineStats:
+    """What the machine has measured since power on.
+
+    Attributes:
+        instructions: Instructions executed while counting was on.
+        idle_cycles: Virtual cycles spent waiting for the UART.
+        stack_bytes: Size of the stack, ``None`` if the image does not say where it is.
+        peak_stack_bytes: Most of it ever used, ``None`` likewise.
+        uart_bytes_received: Bytes the firmware has read.
+        uart_bytes_sent: Bytes the firmware has sent.
+    """
+
+    instructions: int
+    idle_cycles: int
+    stack_bytes: int | None
+    peak_stack_bytes: int | None
+    uart_bytes_received: int
+    uart_bytes_sent: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for reports."""
+        return {
+            "instructions": self.instructions,
+            "idle_cycles": self.idle_cycles,
+            "stack_bytes": self.stack_bytes,
+            "peak_stack_bytes": self.peak_stack_bytes,
+            "uart_bytes_received": self.uart_bytes_received,
+            "uart_bytes_sent": self.uart_bytes_sent,
+        }
+
+
+class UnicornMachine:
+    """A board that exists only here.
+
+    Args:
+        target: The board and its microcontroller.
+        elf_path: The linked image.
+        count: Count instructions from the start.
+        hang_timeout_s: Longest host time for one uninterrupted run before the firmware counts as
+            hanging.
+        compiled_counter: ``False`` forces the Python counter, ``None`` takes what is installed.
+
+    Raises:
+        ImageError: The ELF does not fit the target.
+        EmulatorError: The target's core or family is not modelled.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        elf_path: str | Path,
+        *,
+        count: bool = True,
+        hang_timeout_s: float = 120.0,
+        compiled_counter: bool | None = None,
+    ) -> None:
+        mcu = target.mcu
+        if mcu.family not in _FAMILIES or mcu.core not in _CPU_MODELS:
+            raise EmulatorError(
+                f"Unicorn cannot emulate {target.name}: its family {mcu.family} is not modelled",
+                hint=f"modelled: {', '.join(sorted(_FAMILIES))}; use QEMU for its own boards",
+            )
+        self.target = target
+        self.image = FirmwareImage(Path(elf_path))
+        self._hang_timeout_us = int(hang_timeout_s * 1e6)
+        self._error: BusError | None = None
+        self._access: tuple[str, int] | None = None
+        self._idle_cycles = 0
+        self._idle = False
+        self._aborted = False
+        self._dead: EmulatorError | None = None
+
+        self._memory = GuestMemory(mcu.regions)
+        self._engine = Uc(UC_ARCH_ARM, UC_MODE_THUMB | UC_MODE_MCLASS)
+        self._engine.ctl_set_cpu_model(getattr(arm_const, _CPU_MODELS[mcu.core]))
+        for region in mcu.regions:
+            access = UC_PROT_READ | UC_PROT_EXEC if region.kind == "flash" else UC_PROT_ALL
+            self._memory.view(region)[:] = 0xFF if region.kind == "flash" else RAM_AT_POWER_ON
+            self._engine.mem_map_ptr(
+                region.origin, region.size_bytes, access, self._memory.host_address(region)
+            )
+        self._program()
+        self._counter = InstructionCounter(self._engine, self._memory, compiled=compiled_counter)
+        self._reset_requested = False
+        self._reset_peripherals()
+        for page in self._bus.pages(_PAGE):
+            self._map_registers(page)
+        self._engine.hook_add(UC_HOOK_MEM_INVALID, self._on_invalid)
+        self._engine.hook_add(UC_HOOK_INTR, self._on_interrupt)
+        self._engine.hook_add(UC_HOOK_INSN_INVALID, self._on_bad_instruction)
+        self._stack = self._paint_stack()
+        self._boot()
+        if count:
+            self._counter.enable()
+
+    # What peripherals ask of the machine.
+
+    def cycles(self) -> int:
+        """Instructions and idle cycles since power on."""
+        return self._counter.total + self._idle_cycles
+
+    def stop_idle(self) -> None:
+        """Leave the processor in front of the current instruction: it waits for input."""
+        self._idle = True
+        self._aborted = True
+        self._engine.emu_stop()
+
+    def request_reset(self) -> None:
+        """Reset processor and peripherals as soon as the current instruction is done."""
+        self._reset_requested = True
+        self._engine.emu_stop()
+
+    # What the host does.
+
+    @property
+    def counting(self) -> bool:
+        """Whether instructions are being counted."""
+        return self._counter.enabled
+
+    @property
+    def counter_is_compiled(self) -> bool:
+        """Whether counting runs as machine code (numba) and so costs next to nothing."""
+        return self._counter.is_compiled
+
+    def set_counting(self, enabled: bool) -> None:
+        """Switch counting on or off; the firmware's cycle counter stands still while it is off."""
+        if enabled:
+            self._counter.enable()
+        else:
+            self._counter.disable()
+
+    def run(self) -> None:
+        """Run until the firmware waits for UART bytes.
+
+        Raises:
+            EmulatedFaultError: The firmware did something the hardware would punish.
+            EmulatorError: The firmware hangs.
+        """
+        if self._dead is not None:
+            raise self._dead
+        self.uart.resume()
+        self._idle = self._aborted = False
+        engine = self._engine
+        while not self._idle:
+            pc = engine.reg_read(arm_const.UC_ARM_REG_PC)
+            try:
+                engine.emu_start(pc | 1, 0xFFFF_FFFF, timeout=self._hang_timeout_us)
+            except UcError as error:
+                self._die(self._fault(str(error)))
+            self._raise_recorded_fault()
+            if self._reset_requested:
+                self._reset_peripherals()
+                self._boot()
+                continue
+            if self._idle:
+                break
+            if engine.query(UC_QUERY_TIMEOUT) or not self._sleeps():
+                self._die(self._hang())
+            self._idle = True
+        if self._aborted:
+            self._counter.undo_from(engine.reg_read(arm_const.UC_ARM_REG_PC))
+        self._check_stack()
+
+    def idle(self, seconds: float) -> bytes:
+        """Let time pass while the UART is silent; returns what the firmware sends meanwhile.
+
+        Args:
+            seconds: How long, on the machine's clock.
+
+        Raises:
+            EmulatorError: See :meth:`run`.
+        """
+        cycles = max(int(seconds * self.target.mcu.clock_hz), 0)
+        for step in range(_IDLE_STEPS):
+            self._idle_cycles += cycles * (step + 1) // _IDLE_STEPS - cycles * step // _IDLE_STEPS
+            self.run()
+            data = self.uart.take()
+            if data:
+                return data
+        return b""
+
+    def transport(self) -> UnicornTransport:
+        """The UART as a byte transport."""
+        return UnicornTransport(self)
+
+    def read_memory(self, address: int, size_bytes: int) -> bytes:
+        """Bytes of the machine's memory.
+
+        Raises:
+            EmulatorError: They do not lie in one region.
+        """
+        region = self._memory.find(address)
+        if region is None or not region.contains(address, size_bytes):
+            raise EmulatorError(f"no {size_bytes} bytes of memory at 0x{address:08x}")
+        start = address - region.origin
+        return self._memory.view(region)[start : start + size_bytes].tobytes()
+
+    def profile(self) -> dict[str, int]:
+        """Instructions per function since power on or :meth:`reset_profile`, most first.
+
+        A block of instructions belongs to the function it starts in. Calls are not included in
+        their caller.
+        """
+        totals: dict[str, int] = {}
+        for region in self.target.mcu.regions:
+            counts = self._memory.counts(region)
+            for half in np.flatnonzero(counts):
+                name = self.image.function_at(region.origin + 2 * int(half))
+                totals[name] = totals.get(name, 0) + int(counts[half])
+        return dict(sorted(totals.items(), key=lambda item: (-item[1], item[0])))
+
+    def reset_profile(self) -> None:
+        """Start :meth:`profile` over; the total and the clock go on."""
+        for region in self.target.mcu.regions:
+            self._memory.counts(region)[:] = 0
+
+    def stats(self) -> MachineStats:
+        """What was measured since power on."""
+        size = peak = None
+        if self._stack is not None:
+            bottom, top = self._stack
+            size, peak = top - bottom, top - bottom - self._untouched()
+        return MachineStats(
+            instructions=self._counter.total,
+            idle_cycles=self._idle_cycles,
+            stack_bytes=size,
+            peak_stack_bytes=peak,
+            uart_bytes_received=self.uart.bytes_received,
+            uart_bytes_sent=self.uart.bytes_sent,
+        )
+
+    # Power on.
+
+    def _program(self) -> None:
+        """Put the segments where a flash tool would."""
+        for segment in self.image.segments:
+            region = self._memory.find(segment.address)
+            if region is None or not region.contains(segment.address, len(segment.data)):
+                raise ImageError(
+                    f"{self.image.path.name}: {len(segment.data)} bytes at "
+                    f"0x{segment.address:08x} lie outside the memory of {self.target.name}",
+                    hint="build the project for this target",
+                )
+            if region.kind != "flash":
+                raise ImageError(
+                    f"{self.image.path.name}: {len(segment.data)} bytes would have to be loaded "
+                    f"into {region.name} at 0x{segment.address:08x}, which is empty at power on",
+                    hint="give the section a load address in flash (AT>)",
+                )
+            start = segment.address - region.origin
+            view = self._memory.view(region)
+            view[start : start + len(segment.data)] = np.frombuffer(segment.data, np.uint8)
+
+    def _reset_peripherals(self) -> None:
+        """Bring all peripherals to their reset values; memory keeps its content."""
+        mcu = self.target.mcu
+        self._reset_requested = False
+        self._bus = Bus()
+        self.system = SystemControl(mcu, self)
+        self._bus.add(self.system)
+        self._bus.add(DataWatchpoint(self.system, self))
+        family = import_module(_FAMILIES[mcu.family])
+        self.uart: HostUart = family.attach(self._bus, self.target, self)
+
+    def _boot(self) -> None:
+        flash = self.target.mcu.region_for("code")
+        stack, entry = struct.unpack("<II", self.read_memory(flash.origin, 8))
+        where = self.target.mcu.region_at(stack - 4)
+        if where is None or where.kind != "ram" or stack & 7:
+            raise ImageError(
+                f"{self.image.path.name}: the vector table's stack pointer 0x{stack:08x} "
+                "is not an 8-byte aligned address in RAM",
+                hint=f"the vector table must lie at 0x{flash.origin:08x}",
+            )
+        if not entry & 1 or self.target.mcu.region_at(entry) is not flash:
+            raise ImageError(
+                f"{self.image.path.name}: the vector table's reset vector 0x{entry:08x} "
+                f"is no Thumb address in {flash.name}",
+                hint=f"the vector table must lie at 0x{flash.origin:08x}",
+            )
+        self._engine.reg_write(arm_const.UC_ARM_REG_SP, stack)
+        self._engine.reg_write(arm_const.UC_ARM_REG_LR, 0xFFFF_FFFF)
+        self._engine.reg_write(arm_const.UC_ARM_REG_PC, entry | 1)
+
+    # Stack.
+
+    def _paint_stack(self) -> tuple[int, int] | None:
+        bottom = self.image.symbol("__stack_bottom__")
+        top = self.image.symbol("__stack_top__")
+        if bottom is None or top is None:
+            return None
+        region = self._memory.find(bottom)
+        if region is None or bottom >= top or not region.contains(bottom, top - bottom):
+            raise ImageError(
+                f"{self.image.path.name}: the stack 0x{bottom:08x} to 0x{top:08x} does not lie "
+                "in one memory region"
+            )
+        self._stack_view(region, bottom, top)[:] = PAINT
+        return bottom, top
+
+    def _stack_view(self, region: MemoryRegion, bottom: int, top: int) -> Any:
+        return self._memory.view(region)[bottom - region.origin : top - region.origin]
+
+    def _untouched(self) -> int:
+        """Bytes from the stack's bottom that still carry the paint."""
+        if self._stack is None:
+            return 0
+        bottom, top = self._stack
+        region = self._memory.find(bottom)
+        if region is None:
+            return 0
+        used = np.flatnonzero(self._stack_view(region, bottom, top) != PAINT)
+        return int(used[0]) if used.size else top - bottom
+
+    def _check_stack(self) -> None:
+        if self._stack is None:
+            return
+        bottom, top = self._stack
+        sp = self._engine.reg_read(arm_const.UC_ARM_REG_SP)
+        if self._untouched() < _GUARD_BYTES or not bottom <= sp <= top:
+            self._die(
+                EmulatorError(
+                    f"stack overflow: all {top - bottom} bytes of the stack were used",
+                    hint="give the stack more room in the linker script",
+                )
+            )
+
+    # Registers and faults.
+
+    def _map_registers(self, page: int) -> None:
+        def read(_engine: Uc, offset: int, size: int, _data: Any) -> int:
+            try:
+                peripheral = self._bus.find(page + offset)
+                return peripheral.read(page + offset - peripheral.base, size)
+            except BusError as error:
+                self._stop_with(error, "read", page + offset)
+                return 0
+
+        def write(_engine: Uc, offset: int, size: int, value: int, _data: Any) -> None:
+            try:
+                peripheral = self._bus.find(page + offset)
+                peripheral.write(page + offset - peripheral.base, size, value)
+            except BusError as error:
+                self._stop_with(error, "write", page + offset)
+
+        self._engine.mmio_map(page, _PAGE, read, None, write, None)
+
+    def _stop_with(self, error: BusError, access: str, address: int) -> None:
+        if self._error is None:
+            self._error = error
+            self._access = (access, address)
+        self._aborted = True
+        self._engine.emu_stop()
+
+    def _on_invalid(
+        self, _engine: Uc, kind: int, address: int, _size: int, _value: int, _data: Any
+    ) -> bool:
+        reads = (UC_MEM_READ_UNMAPPED, UC_MEM_READ_PROT)
+        fetches = (UC_MEM_FETCH, UC_MEM_FETCH_UNMAPPED, UC_MEM_FETCH_PROT)
+        access = "read" if kind in reads else "fetch" if kind in fetches else "write"
+        region = self._memory.find(address)
+        if region is not None:
+            what = f"{region.name} cannot be written by the program"
+        else:
+            what = "no memory or modelled peripheral is there"
+        self._error = BusError(what)
+        self._access = (access, address)
+        return False
+
+    def _on_interrupt(self, engine: Uc, number: int, _data: Any) -> None:
+        self._error = BusError(_INTERRUPTS.get(number, f"exception {number}"))
+        self._access = None
+        engine.emu_stop()
+
+    def _on_bad_instruction(self, _engine: Uc, _data: Any) -> bool:
+        self._error = BusError("an undefined instruction")
+        self._access = None
+        return False
+
+    def _raise_recorded_fault(self) -> None:
+        if self._error is not None:
+            self._die(self._fault("stopped"))
+
+    def _fault(self, fallback: str) -> EmulatedFaultError:
+        pc = self._engine.reg_read(arm_const.UC_ARM_REG_PC)
+        error = self._error or BusError(fallback)
+        address = None
+        what = f"fault ({error.message})"
+        if self._access is not None:
+            access, address = self._access
+            what = f"bad {access} at 0x{address:08x} ({error.message})"
+        return EmulatedFaultError(
+            what,
+            pc=pc,
+            function=self.image.function_at(pc),
+            registers={name: self._engine.reg_read(number) for name, number in _REGISTERS.items()},
+            address=address,
+            hint=error.hint,
+        )
+
+    def _hang(self) -> EmulatorError:
+        pc = self._engine.reg_read(arm_const.UC_ARM_REG_PC)
+        return EmulatorError(
+            f"the firmware ran for {self._hang_timeout_us / 1e6:g} s without waiting for the UART, "
+            f"last at 0x{pc:08x} in {self.image.function_at(pc)}",
+            hint="it may wait for something the emulator does not model",
+        )
+
+    def _sleeps(self) -> bool:
+        """Whether the processor has just executed WFI or WFE: it waits for an interrupt."""
+        pc = self._engine.reg_read(arm_const.UC_ARM_REG_PC)
+        return self.read_memory(pc - 2, 2) in (b"\x30\xbf", b"\x20\xbf")
+
+    def _die(self, error: EmulatorError) -> None:
+        self._dead = error
+        raise error
+
+
+class UnicornTransport:
+    """The emulated UART as a byte transport; its time is the machine's.
+
+    Args:
+        machine: The machine.
+        damage: Applied to bytes on their way to the firmware, for tests.
+    """
+
+    def __init__(
+        self, machine: UnicornMachine, *, damage: Callable[[bytes], bytes] | None = None
+    ) -> None:
+        self._machine = machine
+        self._damage = damage
+        self._closed = False
+
+    @property
+    def description(self) -> str:
+        """What this is, for messages."""
+        return f"the emulated {self._machine.target.board.uart.peripheral}"
+
+    def write(self, data: bytes) -> None:
+        """Queue bytes for the firmware."""
+        self._check_open()
+        self._machine.uart.put(self._damage(data) if self._damage else data)
+
+    def read(self, timeout_s: float) -> bytes:
+        """Run the firmware until it waits, then let up to ``timeout_s`` seconds pass."""
+        self._check_open()
+        data = self._machine.uart.take()
+        if data:
+            return data
+        self._machine.run()
+        return self._machine.uart.take() or self._machine.idle(timeout_s)
+
+    def now(self) -> float:
+        """Seconds on the machine's clock."""
+        return self._machine.cycles() / self._machine.target.mcu.clock_hz
+
+    def close(self) -> None:
+        """Disconnect; the machine stays."""
+        self._closed = True
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise EmulatorError("the emulated UART was closed")
+
+
+__all__ = ["MachineStats", "UnicornMachine", "UnicornTransport"]
