@@ -171,7 +171,8 @@ class TflmRunner:
         if not self._preserve_all:
             raise QuantizeError("intermediate tensors are only kept with preserve_all=True")
         tensor = self.graph.tensors[index]
-        return np.asarray(self._interpreter.GetTensor(index, 0)).reshape(tensor.shape)
+        raw = self._interpreter.GetTensor(index, 0)["tensor_data"]
+        return np.asarray(raw, tensor.dtype).reshape(tensor.shape)
 
     def _empty(self, name: str) -> np.ndarray:
         shape = self.graph.tensors[self.model.metadata.outputs[name]].shape
