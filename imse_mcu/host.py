@@ -6,9 +6,12 @@ bit. No TensorFlow is imported.
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from imse_mcu.core.errors import ImseMcuError
 
@@ -17,10 +20,21 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from keras_imse.config import FrontendConfig
-    from quantize.artifact import ModelMetadata, QuantizedModel
+    from quantize.artifact import QuantizedModel
+    from quantize.calibration import FloatRunner
+    from quantize.tflm_host import TflmRunner
 
 Precision = Literal["float", "int8"]
 Progress = Callable[[int, int], None]
+
+#: Files of a model in a cache entry or below a build folder's ``reference/``.
+INT8_FILE = "int8.tflite"
+FLOAT_FILE = "float.tflite"
+STATES_FILE = "states.npz"
+
+
+class ModelReferenceError(ImseMcuError):
+    """The stored reference of a model is missing or damaged."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,15 +44,32 @@ class HostModel:
     Attributes:
         quantized: The integer model.
         float_tflite: The float .tflite that it was made from.
+        initial_states: State name to one time row [F, C] of the float model before the first
+            frame; states that are not listed start at zero.
     """
 
     quantized: QuantizedModel
     float_tflite: bytes
+    initial_states: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
     @property
     def frontend(self) -> FrontendConfig:
         """Constants of analysis and synthesis."""
-        return frontend_config(self.quantized.metadata)
+        return self.quantized.metadata.frontend
+
+    def runner(self, precision: Precision) -> FloatRunner | TflmRunner:
+        """Returns an interpreter with its own state.
+
+        Args:
+            precision: ``float`` or ``int8``.
+        """
+        if precision == "int8":
+            from quantize.tflm_host import TflmRunner
+
+            return TflmRunner(self.quantized)
+        from quantize.calibration import FloatRunner
+
+        return FloatRunner(self.float_tflite, self.initial_states)
 
     def enhance(
         self,
@@ -46,7 +77,7 @@ class HostModel:
         precision: Precision,
         *,
         progress: Progress | None = None,
-    ) -> NDArray[np.float32]:
+    ) -> NDArray[np.int16]:
         """Cleans a recording.
 
         Args:
@@ -55,143 +86,105 @@ class HostModel:
             progress: Called with frames done and frames in all.
 
         Returns:
-            Enhanced samples, shape [n], aligned with the input.
+            Enhanced int16 samples, shape [n], aligned with the input.
+
+        Raises:
+            ImseMcuError: If the model returns values that are no numbers.
         """
+        import numpy as np
+
+        from keras_imse import audio
+
+        features, spectrum = audio.features_of(samples.astype(np.float32), self.frontend)
         runner = self.runner(precision)
-        return enhance_with(runner, samples, self.frontend, progress=progress)
+        masks = np.empty((len(features), self.frontend.bands), np.float32)
+        phases = np.empty((len(features), self.frontend.bands, 2), np.float32)
+        for index, frame in enumerate(features):
+            outputs = runner.run_frame(frame)
+            values = outputs if isinstance(outputs, Mapping) else outputs.values
+            masks[index] = values["mask"].reshape(-1)
+            phases[index] = values["phase"].reshape(-1, 2)
+            if progress is not None:
+                progress(index + 1, len(features))
+        enhanced = audio.apply_mask(spectrum, masks, phases, self.frontend)
+        wave = audio.synthesize(enhanced, len(samples), self.frontend)
+        if not np.isfinite(wave).all():
+            raise ImseMcuError(
+                f"model {self.quantized.metadata.model} ({precision}) returned values that are "
+                "no numbers",
+                hint="its weights are damaged; use others with --weights",
+            )
+        return audio.to_pcm16(wave)
 
-    def runner(self, precision: Precision) -> FrameRunner:
-        """Returns a frame-by-frame runner with its own state.
+    def to_files(self) -> dict[str, bytes]:
+        """Returns the model as files: the same model gives the same bytes."""
+        return {
+            INT8_FILE: self.quantized.tflite,
+            FLOAT_FILE: self.float_tflite,
+            STATES_FILE: _pack(self.initial_states),
+        }
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, bytes], *, source: str) -> HostModel:
+        """Builds the model from what :meth:`to_files` returned.
 
         Args:
-            precision: ``float`` or ``int8``.
+            files: Content by file name.
+            source: Where they come from, for messages.
+
+        Raises:
+            ModelReferenceError: If a file is missing or damaged.
+            ModelFileError: If the integer model is damaged.
         """
-        if precision == "int8":
-            return Int8Runner(self.quantized)
-        return FloatRunner(self.float_tflite, self.quantized)
+        from quantize.artifact import QuantizedModel
+
+        missing = {INT8_FILE, FLOAT_FILE, STATES_FILE} - files.keys()
+        if missing:
+            raise ModelReferenceError(
+                f"{source} lacks {', '.join(sorted(missing))}", hint="build again"
+            )
+        quantized = QuantizedModel.from_bytes(files[INT8_FILE], source=f"{source}/{INT8_FILE}")
+        return cls(quantized, files[FLOAT_FILE], _unpack(files[STATES_FILE], source))
 
 
-class FrameRunner:
-    """Runs one frame of features at a time and carries the state."""
+def read_files(paths: Mapping[str, Path]) -> dict[str, bytes]:
+    """Reads named files.
 
-    def reset(self) -> None:
-        """Goes back to the state before the first frame."""
-        raise NotImplementedError
-
-    def frame(self, features: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
-        """Runs one frame.
-
-        Args:
-            features: Features [bands, 3].
-
-        Returns:
-            ``mask`` [bands] and ``phase`` [bands, 2].
-        """
-        raise NotImplementedError
-
-
-class Int8Runner(FrameRunner):
-    """The integer model in the TensorFlow Lite Micro interpreter."""
-
-    def __init__(self, model: QuantizedModel) -> None:
-        from quantize.tflm_host import TflmRunner
-
-        self._runner = TflmRunner(model)
-
-    def reset(self) -> None:
-        self._runner.reset()
-
-    def frame(self, features: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
-        return _shaped(self._runner.run_frame(features).values)
-
-
-class FloatRunner(FrameRunner):
-    """The float model in the LiteRT interpreter."""
-
-    def __init__(self, tflite: bytes, model: QuantizedModel) -> None:
-        from quantize.calibration import FloatRunner as Interpreter
-
-        self._runner = Interpreter(tflite, float_initial_states(model))
-
-    def reset(self) -> None:
-        self._runner.reset()
-
-    def frame(self, features: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
-        return _shaped(self._runner.run_frame(features))
-
-
-def _shaped(outputs: Mapping[str, Any]) -> dict[str, NDArray[np.float32]]:
-    """Brings the network's outputs to [bands] and [bands, 2]."""
-    return {"mask": outputs["mask"].reshape(-1), "phase": outputs["phase"].reshape(-1, 2)}
-
-
-def float_initial_states(model: QuantizedModel) -> dict[str, NDArray[np.float32]]:
-    """Returns the real values of the states before the first frame.
-
-    Args:
-        model: The quantized model that states them.
-
-    Returns:
-        State name to one time row [F, C]; states that start at zero are left out.
+    Raises:
+        ModelReferenceError: If one cannot be read.
     """
+    files = {}
+    for name, path in paths.items():
+        try:
+            files[name] = path.read_bytes()
+        except OSError as error:
+            raise ModelReferenceError(
+                f"cannot read {path}: {error.strerror}", hint="build again with imse-mcu build"
+            ) from error
+    return files
+
+
+def _pack(arrays: Mapping[str, NDArray[np.float32]]) -> bytes:
+    """Returns arrays as an archive without dates."""
     import numpy as np
 
-    states = {}
-    for state in model.metadata.states:
-        if state.initial is not None:
-            tensor = model.graph.tensors[state.input]
-            row = np.array(state.initial, np.float32).reshape(tensor.shape[2:])
-            states[state.name] = (row - np.float32(tensor.zero_point)) * np.float32(tensor.scale)
-    return states
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name in sorted(arrays):
+            entry = io.BytesIO()
+            np.save(entry, np.ascontiguousarray(arrays[name], np.float32), allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), entry.getvalue())
+    return buffer.getvalue()
 
 
-def frontend_config(metadata: ModelMetadata) -> FrontendConfig:
-    """Returns the front end that a model's metadata states."""
-    from dataclasses import asdict
-
-    from keras_imse.config import FrontendConfig, LevelConfig
-
-    values = asdict(metadata.frontend)
-    level = LevelConfig(**values.pop("level"))
-    return FrontendConfig(level=level, **values)
-
-
-def enhance_with(
-    runner: FrameRunner,
-    samples: NDArray[np.float32],
-    frontend: FrontendConfig,
-    *,
-    progress: Progress | None = None,
-) -> NDArray[np.float32]:
-    """Cleans a recording with any frame runner, from the state before the first frame.
-
-    Args:
-        runner: Runs the network.
-        samples: Noisy samples in [-1, 1), shape [n].
-        frontend: Constants of analysis and synthesis.
-        progress: Called with frames done and frames in all.
-
-    Returns:
-        Enhanced samples, shape [n].
-    """
+def _unpack(data: bytes, source: str) -> dict[str, NDArray[np.float32]]:
+    """Reads what :func:`_pack` returned."""
     import numpy as np
 
-    from keras_imse import audio
-
-    features, spectrum = audio.features_of(samples.astype(np.float32), frontend)
-    masks = np.empty((len(features), frontend.bands), np.float32)
-    phases = np.empty((len(features), frontend.bands, 2), np.float32)
-    runner.reset()
-    for index, frame in enumerate(features):
-        outputs = runner.frame(frame)
-        masks[index], phases[index] = outputs["mask"], outputs["phase"]
-        if progress is not None:
-            progress(index + 1, len(features))
-    enhanced = audio.apply_mask(spectrum, masks, phases, frontend)
-    result: NDArray[np.float32] = audio.synthesize(enhanced, len(samples), frontend)
-    if not np.isfinite(result).all():
-        raise ImseMcuError(
-            "the model returned values that are no numbers",
-            hint="its weights are damaged; use others with --weights",
-        )
-    return result
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+            return {name: archive[name].astype(np.float32) for name in archive.files}
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise ModelReferenceError(
+            f"{source}/{STATES_FILE} is damaged: {error}", hint="build again"
+        ) from error

@@ -1,0 +1,100 @@
+"""``imse-mcu check``: int8 against float on pairs of recordings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from imse_mcu.cli.context import Session, common_options
+from imse_mcu.cli.options import PATH
+from imse_mcu.core.text import table
+
+if TYPE_CHECKING:
+    from quantize.accuracy import AccuracyReport
+
+
+@click.command(
+    "check",
+    epilog="Examples:\n\n  imse-mcu check build/imse-stream-stm32h7 --clean C/ --noisy N/\n\n"
+    "  imse-mcu check build/imse-stream-stm32h7 --clean a.wav --noisy b.wav "
+    "--max-pesq-drop 0.05 --json",
+)
+@click.argument("build", type=PATH)
+@click.option("--clean", type=PATH, required=True, help="Clean recording, or folder of them.")
+@click.option("--noisy", type=PATH, required=True, help="Noisy recording, or folder of them.")
+@click.option("--max-pesq-drop", type=float, default=0.1, show_default=True, metavar="X")
+@click.option("--max-stoi-drop", type=float, metavar="X", help="Default: no limit.")
+@click.option("--max-si-sdr-drop", type=float, metavar="DB", help="Default: no limit.")
+@click.option("--min-pesq", type=float, metavar="X", help="Default: no limit.")
+@click.option("--min-output-sqnr", type=float, metavar="DB", help="Default: no limit.")
+@click.option("--output", "-o", type=PATH, metavar="FILE", help="Also write the JSON report here.")
+@common_options
+def command(
+    session: Session,
+    build: Path,
+    clean: Path,
+    noisy: Path,
+    max_pesq_drop: float,
+    max_stoi_drop: float | None,
+    max_si_sdr_drop: float | None,
+    min_pesq: float | None,
+    min_output_sqnr: float | None,
+    output: Path | None,
+) -> int:
+    """Compare the int8 model of BUILD with its float reference.
+
+    BUILD is a folder made by imse-mcu build. Reports PESQ-WB, STOI and SI-SDR per recording and
+    the signal-to-quantization-noise ratio per layer; the exit status is 1 past a limit.
+    """
+    from imse_mcu.checking import check_build, find_recordings
+    from imse_mcu.core.files import write_json
+    from quantize.accuracy import AccuracyLimits
+
+    limits = AccuracyLimits(
+        max_pesq_drop=max_pesq_drop,
+        max_stoi_drop=max_stoi_drop,
+        max_si_sdr_drop_db=max_si_sdr_drop,
+        min_pesq=min_pesq,
+        min_output_sqnr_db=min_output_sqnr,
+    )
+    pairs = find_recordings(clean, noisy)
+    report = check_build(build, pairs, limits, session.reporter)
+    if output is not None:
+        write_json(output, report.to_json())
+    session.emit(report.to_json(), _text(report))
+    return 0 if report.passed else 1
+
+
+def _text(report: AccuracyReport) -> str:
+    """Describes a check for people."""
+    header = ("recording", *(f"{m} {v}" for m in ("PESQ", "STOI", "SI-SDR") for v in _VERSIONS))
+    rows = []
+    means = ("mean", report.noisy, report.float_model, report.quantized)
+    entries = [(f.name, f.noisy, f.float_model, f.quantized) for f in report.files]
+    for name, *scores in (*entries, means):
+        cells = [f"{s.pesq_wb:.3f}" for s in scores]
+        cells += [f"{s.stoi:.4f}" for s in scores]
+        cells += [f"{s.si_sdr_db:.2f}" for s in scores]
+        rows.append((name, *cells))
+    worst = [
+        (layer.tensor, layer.kind, layer.dtype, f"{layer.sqnr_db:.1f}", f"{layer.saturated:.2%}")
+        for layer in report.worst_layers
+    ]
+    outputs = ", ".join(f"{name} {value:.1f} dB" for name, value in report.output_sqnr_db.items())
+    lines = [
+        table(header, rows),
+        "",
+        f"int8 against float: PESQ-WB {-report.pesq_drop:+.3f}; SQNR of the outputs: {outputs}",
+        "",
+        "layers with the lowest SQNR:",
+        table(("tensor", "operator", "type", "SQNR dB", "saturated"), worst, left=(0, 1, 2)),
+        "",
+        *(f"past the limit: {line}" for line in report.failures),
+        "passed" if report.passed else "failed",
+    ]
+    return "\n".join(lines)
+
+
+_VERSIONS = ("noisy", "float", "int8")

@@ -1,0 +1,52 @@
+"""``imse-mcu enhance``: the model on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from imse_mcu.cli.context import Session, common_options
+from imse_mcu.cli.options import PATH, model_options
+
+
+@click.command(
+    "enhance",
+    epilog="Examples:\n\n  imse-mcu enhance noisy.wav -o clean.wav\n\n"
+    "  imse-mcu enhance recordings/ -o cleaned/ --precision float",
+)
+@click.argument("source", type=PATH)
+@click.option("-o", "--output", type=PATH, required=True, help="File, or folder for a folder.")
+@click.option(
+    "--precision",
+    type=click.Choice(["int8", "float"]),
+    default="int8",
+    show_default=True,
+    help="int8 is what the firmware computes.",
+)
+@model_options
+@common_options
+def command(
+    session: Session,
+    source: Path,
+    output: Path,
+    precision: str,
+    model: str,
+    weights: Path | None,
+    recipe: str,
+    calibration: Path | None,
+    no_cache: bool,
+) -> None:
+    """Clean a recording or a folder of recordings on this machine."""
+    from imse_mcu.enhancement import enhance_files, plan_files
+    from imse_mcu.quantization import QuantizationRequest, quantize
+
+    jobs = plan_files(source, output)
+    request = QuantizationRequest(model, recipe, weights, calibration, not no_cache)
+    host = quantize(request, session.reporter)
+    results = enhance_files(
+        host, jobs, "int8" if precision == "int8" else "float", session.reporter
+    )
+    data = {"model": model, "precision": precision, "files": [r.to_json() for r in results]}
+    lines = [f"{r.output}  ({r.duration_s:.2f} s, {precision})" for r in results]
+    session.emit(data, "\n".join(lines))

@@ -1,0 +1,50 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+PATH = click.Path(path_type=Path)
+
+
+def model_options(command: Command) -> Command:
+    """Adds ``--model``, ``--weights``, ``--quant``, ``--calibration``, ``--no-cache``."""
+    for option in reversed(
+        (
+            click.option(
+                "--model",
+                default="imse-stream",
+                show_default=True,
+                metavar="NAME",
+                help="Model, see: imse-mcu models.",
+            ),
+            click.option(
+                "--weights", type=PATH, metavar="FILE", help="Your weights; default: shipped ones."
+            ),
+            click.option(
+                "--quant",
+                "recipe",
+                default="int8",
+                show_default=True,
+                metavar="RECIPE",
+                help="Quantization recipe: a name or a TOML file.",
+            ),
+            click.option(
+                "--calibration",
+                type=PATH,
+                metavar="FOLDER",
+                help="Noisy recordings to calibrate on; default: a shipped one.",
+            ),
+            click.option(
+                "--no-cache", is_flag=True, help="Quantize even if the same was done before."
+            ),
+        )
+    ):
+        command = option(command)
+    return command
