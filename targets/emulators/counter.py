@@ -236,6 +236,8 @@ class InstructionCounter:
         )
         if status != 0:
             raise EmulatorError(f"Unicorn refuses the instruction counter (status {status})")
+        # Blocks translated while counting was off do not call the hook.
+        self._engine.ctl_flush_tb()
         self._handle = handle
 
     def disable(self) -> None:

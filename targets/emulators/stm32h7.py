@@ -98,7 +98,7 @@ class Rcc(Peripheral):
         previous = self.registers[offset]
         self.registers[offset] = value
         try:
-            self._check(offset, previous ^ value)
+            self._check_clock_tree(offset, previous ^ value)
         except BusError:
             self.registers[offset] = previous
             raise
@@ -236,7 +236,7 @@ class Rcc(Peripheral):
             raise BusError(f"HSE would not start: the board has {needed}")
         return self._oscillator.hz
 
-    def _check(self, offset: int, changed: int) -> None:
+    def _check_clock_tree(self, offset: int, changed: int) -> None:
         registers = self.registers
         if offset == self.CR:
             if changed >> 16 & 1 and registers[self.CR] >> 16 & 1:

@@ -475,10 +475,14 @@ class UnicornMachine:
         if self._access is not None:
             access, address = self._access
             what = f"bad {access} at 0x{address:08x} ({error.message})"
+        function = self.image.function_at(pc)
+        if self.image.function_index(pc) is None:
+            caller = self._engine.reg_read(arm_const.UC_ARM_REG_LR) & ~1
+            function += f" (return address 0x{caller:08x} in {self.image.function_at(caller)})"
         return EmulatedFaultError(
             what,
             pc=pc,
-            function=self.image.function_at(pc),
+            function=function,
             registers={name: self._engine.reg_read(number) for name, number in _REGISTERS.items()},
             address=address,
             hint=error.hint,
