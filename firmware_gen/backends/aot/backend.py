@@ -1,0 +1,178 @@
+"""The ahead-of-time runtime as a backend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from firmware_gen.backends.aot.emit import Emitter
+from firmware_gen.backends.aot.layout import Layout, make_layout
+from firmware_gen.backends.aot.lower import lower
+from firmware_gen.backends.aot.memory import MemoryPlan, plan_memory
+from firmware_gen.backends.aot.program_source import network_header_text, network_source
+from firmware_gen.backends.aot.rings import find_rings
+from firmware_gen.backends.aot.source import Source
+from firmware_gen.backends.base import BackendMemory, BackendOutput
+from firmware_gen.backends.config_header import CONFIG_PATH, config_header
+from firmware_gen.backends.errors import BackendError
+from firmware_gen.backends.kernel_files import kernel_sources, network_header
+from firmware_gen.options import FirmwareOptions
+from quantize.artifact import ModelMetadata, QuantizedModel
+from quantize.inspect import Graph
+from targets.model import Target
+
+_BYTES_PER_LAYER = 48
+_BYTES_PER_KERNEL = 400
+_STACK_BYTES = 1024
+
+EMITTERS: dict[str, type[Emitter]] = {"portable": Emitter, "dsp": Emitter}
+
+
+@dataclass(frozen=True)
+class AotBackend:
+    """Compiles the graph to C; needs nothing but a C compiler."""
+
+    @property
+    def name(self) -> str:
+        """``aot``."""
+        return "aot"
+
+    def generate(
+        self, model: QuantizedModel, target: Target, options: FirmwareOptions
+    ) -> BackendOutput:
+        """Compile a model for a target, see :class:`firmware_gen.backends.base.Backend`."""
+        return compile_model(model, choose_kernels(target, options.kernels))
+
+
+def compile_model(model: QuantizedModel, kernels: str) -> BackendOutput:
+    """Compile a model with a kernel set.
+
+    Args:
+        model: The integer model.
+        kernels: ``"portable"`` or ``"dsp"``.
+
+    Returns:
+        Files and memory figures.
+
+    Raises:
+        UnsupportedOpError: An operator has no kernel.
+    """
+    network = compile_network(model.graph, model.metadata, kernels)
+    files = {
+        **network.files,
+        CONFIG_PATH: config_header(model),
+        "network/imse_network.h": network_header(),
+    }
+    source, plan = network.source, network.plan
+    return BackendOutput(
+        files=dict(sorted(files.items())),
+        memory=BackendMemory(
+            weights_bytes=source.constant_bytes,
+            arena_bytes=plan.arena_bytes,
+            state_bytes=plan.state_bytes,
+            code_bytes=len(source.layers) * _BYTES_PER_LAYER
+            + len(source.kernels) * _BYTES_PER_KERNEL,
+            stack_bytes=_STACK_BYTES,
+        ),
+        report=_report(network.layout, plan, source, kernels),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class CompiledNetwork:
+    """A network as C, with the stages' results.
+
+    Attributes:
+        files: ``model/network_aot.c``, ``model/network_aot.h`` and the kernels it calls.
+        layout: Placements of all values.
+        plan: Memory sizes.
+        source: Layers, constants and kernels.
+    """
+
+    files: dict[str, bytes]
+    layout: Layout
+    plan: MemoryPlan
+    source: Source
+
+
+def compile_network(graph: Graph, metadata: ModelMetadata, kernels: str) -> CompiledNetwork:
+    """Compile a graph, without the constants of the front end.
+
+    Args:
+        graph: Subgraph 0 of the model.
+        metadata: Which tensors are features, mask, phase and states.
+        kernels: ``"portable"`` or ``"dsp"``.
+
+    Returns:
+        The C sources and what led to them.
+
+    Raises:
+        UnsupportedOpError: An operator has no kernel.
+    """
+    program = lower(graph, metadata)
+    layout = make_layout(program, find_rings(program))
+    plan = plan_memory(layout)
+    source = Source()
+    emitter = EMITTERS[kernels](layout, plan, source)
+    emitter.run()
+    files = {
+        "model/network_aot.c": network_source(metadata, layout, plan, emitter, source).encode(),
+        "model/network_aot.h": network_header_text(plan).encode(),
+        **kernel_sources(source.kernels),
+    }
+    return CompiledNetwork(files, layout, plan, source)
+
+
+def choose_kernels(target: Target, wanted: str) -> str:
+    """The kernel set for a target.
+
+    Args:
+        target: The board.
+        wanted: ``auto``, ``portable`` or ``dsp``.
+
+    Returns:
+        ``"portable"`` or ``"dsp"``.
+
+    Raises:
+        BackendError: The set does not exist, or does not run on the target's core.
+    """
+    has_dsp = target.mcu.has_dsp
+    if wanted == "auto":
+        return "dsp" if has_dsp else "portable"
+    if wanted not in ("portable", "dsp"):
+        raise BackendError(
+            f"aot runtime: there are no '{wanted}' kernels",
+            hint="use --kernels auto, portable or dsp",
+        )
+    if wanted == "dsp" and not has_dsp:
+        raise BackendError(
+            f"kernels 'dsp' need the DSP instructions, {target.mcu.core} of {target.name} has none",
+            hint="use --kernels auto or portable",
+        )
+    return wanted
+
+
+def _report(layout: Layout, plan: MemoryPlan, source: Source, kernels: str) -> dict[str, Any]:
+    values = layout.program.values
+    return {
+        "kernels": kernels,
+        "kernel_functions": sorted(source.kernels),
+        "layers": source.layer_table,
+        "arena_lower_bound_bytes": plan.lower_bound_bytes,
+        "steps": len(layout.program.nodes),
+        "rings": [
+            {"state": ring.state.name, "rows": ring.rows, "running_sum": ring.window is not None}
+            for ring in layout.rings
+        ],
+        "buffers": [
+            {
+                "name": values[b.value].name,
+                "offset": b.offset,
+                "size_bytes": b.size_bytes,
+                "first": b.first,
+                "last": b.last,
+            }
+            for b in layout.buffers
+            if b.kind == "arena"
+        ],
+    }

@@ -1,0 +1,106 @@
+"""Rounding parameters as the interpreter derives them from scales.
+
+The interpreter mixes float and double arithmetic; the mix decides the last bit of a multiplier, so
+it is followed here operation by operation.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from firmware_gen.backends.fixedpoint import clamp, quantize_multiplier, round_half_away
+from firmware_gen.backends.aot.nodes import Multiplier, Value
+
+RANGES = {"int8": (-128, 127), "int16": (-32768, 32767)}
+
+
+def activation_range(activation: str, value: Value) -> tuple[int, int] | None:
+    """Limits that a fused activation puts on an output.
+
+    Returns:
+        ``(low, high)``, or None when the activation is none of the clamping ones.
+    """
+    low, high = RANGES[value.dtype]
+
+    def level(real: float) -> int:
+        return value.zero_point + round_half_away(float(np.float32(real) / np.float32(value.scale)))
+
+    limits = {
+        "NONE": (low, high),
+        "RELU": (max(low, level(0.0)), high),
+        "RELU6": (max(low, level(0.0)), min(high, level(6.0))),
+        "RELU_N1_TO_1": (max(low, level(-1.0)), min(high, level(1.0))),
+    }
+    return limits.get(activation)
+
+
+def convolution(x: Value, weight_scale: float, y: Value) -> Multiplier:
+    """Multiplier of one output channel of a convolution."""
+    return quantize_multiplier(x.scale * weight_scale / y.scale)
+
+
+def matmul(a: Value, b: Value, y: Value) -> Multiplier:
+    """Multiplier of a matrix product; the product of scales is a float there."""
+    return quantize_multiplier(float(np.float32(a.scale) * np.float32(b.scale)) / y.scale)
+
+
+def add(a: Value, b: Value, y: Value) -> tuple[Multiplier, Multiplier, Multiplier]:
+    """Multipliers of both operands and the result of a sum."""
+    twice = 2.0 * max(a.scale, b.scale)
+    shift = left_shift(y)
+    return (
+        quantize_multiplier(a.scale / twice),
+        quantize_multiplier(b.scale / twice),
+        quantize_multiplier(twice / ((1 << shift) * y.scale)),
+    )
+
+
+def subtract(a: Value, b: Value, y: Value) -> tuple[Multiplier, Multiplier, Multiplier]:
+    """Multipliers of both operands and the result of a difference, computed in float there."""
+    first, second, out = np.float32(a.scale), np.float32(b.scale), np.float32(y.scale)
+    twice = np.float32(2.0) * max(first, second)
+    shift = np.float32(1 << left_shift(y))
+    return (
+        quantize_multiplier(float(first / twice)),
+        quantize_multiplier(float(second / twice)),
+        quantize_multiplier(float(twice / (shift * out))),
+    )
+
+
+def left_shift(y: Value) -> int:
+    """Headroom that sums and differences are computed with."""
+    return 15 if y.dtype == "int16" else 20
+
+
+def product(a: Value, b: Value, y: Value) -> Multiplier:
+    """Multiplier of a product."""
+    return quantize_multiplier(a.scale * b.scale / y.scale)
+
+
+def quotient(a: Value, b: Value, y: Value) -> Multiplier:
+    """Multiplier of a quotient, computed in float there."""
+    first, second, out = np.float32(a.scale), np.float32(b.scale), np.float32(y.scale)
+    return quantize_multiplier(float(first / (second * out)))
+
+
+def ratio(x: Value, y: Value) -> Multiplier:
+    """Multiplier of a plain change of scale."""
+    return quantize_multiplier(x.scale / y.scale)
+
+
+def slope(x: Value, alpha: Value, y: Value) -> Multiplier:
+    """Multiplier of the negative half of a parametric ReLU."""
+    return quantize_multiplier(x.scale * alpha.scale / y.scale)
+
+
+def reciprocal_root(x: Value, y: Value) -> Multiplier:
+    """Multiplier of ``1 / sqrt``; root and product are floats there."""
+    root = np.sqrt(np.float32(x.scale)) * np.float32(y.scale)
+    return quantize_multiplier(1.0 / float(root))
+
+
+def mean(x: Value, y: Value, count: int) -> Multiplier:
+    """Multiplier of a mean over ``count`` elements."""
+    mantissa, shift = ratio(x, y)
+    extra = clamp(count.bit_length() - 1, 0, min(32, 31 + shift))
+    return (mantissa << extra) // count, shift - extra

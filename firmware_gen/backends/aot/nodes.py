@@ -1,0 +1,314 @@
+"""The intermediate representation: values and nodes with every number resolved to integers.
+
+A node is what one kernel does. Shapes are static, rounding parameters are computed, operators that
+only move data (reshape, slice, concatenation, padding) are nodes of their own that usually
+disappear when memory is laid out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+Multiplier = tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Value:
+    """One tensor.
+
+    Attributes:
+        index: Position in the program's value list.
+        name: Name of the tensor in the .tflite.
+        shape: Static shape.
+        dtype: ``"int8"`` or ``"int16"``.
+        scale: Quantization scale.
+        zero_point: Quantization zero point.
+        data: Constant values, or None.
+    """
+
+    index: int
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scale: float
+    zero_point: int
+    data: np.ndarray | None = None
+
+    @property
+    def elements(self) -> int:
+        """Number of elements."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes per element."""
+        return 2 if self.dtype == "int16" else 1
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Node:
+    """One step of the program.
+
+    Attributes:
+        label: Operator and tensor of the .tflite it comes from, for comments and errors.
+        inputs: Values read.
+        outputs: Values written.
+    """
+
+    label: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Convolution(Node):
+    """Convolution without padding; ``depthwise`` ones convolve every channel on its own.
+
+    Attributes:
+        weights: int8, ``[out][kh][kw][in / groups]``, depthwise ``[kh][kw][out]``.
+        bias: int64 per output channel.
+        multipliers: Per output channel.
+        strides: Rows, columns.
+        dilations: Rows, columns.
+        low: Lower limit of the output (fused activation).
+        high: Upper limit of the output.
+        depthwise: Whether this is a depthwise convolution.
+    """
+
+    weights: np.ndarray
+    bias: tuple[int, ...]
+    multipliers: tuple[Multiplier, ...]
+    strides: tuple[int, int]
+    dilations: tuple[int, int]
+    low: int
+    high: int
+    depthwise: bool
+
+    @property
+    def kernel(self) -> tuple[int, int]:
+        """Rows and columns of the kernel."""
+        first = 0 if self.depthwise else 1
+        return int(self.weights.shape[first]), int(self.weights.shape[first + 1])
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Binary(Node):
+    """Element-wise operator with broadcasting.
+
+    Attributes:
+        kind: ``"add"``, ``"sub"``, ``"mul"`` or ``"div"``.
+        a: Multiplier of the first operand (add, sub).
+        b: Multiplier of the second operand (add, sub).
+        out: Multiplier of the result.
+        low: Lower limit of the output.
+        high: Upper limit of the output.
+    """
+
+    kind: str
+    out: Multiplier
+    low: int
+    high: int
+    a: Multiplier = (0, 0)
+    b: Multiplier = (0, 0)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Table(Node):
+    """Unary operator on int8 as a table.
+
+    Attributes:
+        table: Results for -128 … 127.
+    """
+
+    table: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Requantize(Node):
+    """Change of scale and zero point of an int16 value.
+
+    Attributes:
+        out: Ratio of the scales.
+    """
+
+    out: Multiplier
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Prelu(Node):
+    """Parametric ReLU; inputs are the value and the slopes.
+
+    Attributes:
+        positive: Multiplier of values at or above 0.
+        negative: Multiplier of the products with the slope.
+    """
+
+    positive: Multiplier
+    negative: Multiplier
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ReciprocalRoot(Node):
+    """``1 / sqrt`` of an int16 value.
+
+    Attributes:
+        out: Multiplier of the result.
+    """
+
+    out: Multiplier
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class MatMul(Node):
+    """Batched matrix product.
+
+    Attributes:
+        transpose_a: Whether the first operand is stored transposed.
+        transpose_b: Whether the second operand is stored transposed.
+        out: Multiplier of the sums.
+    """
+
+    transpose_a: bool
+    transpose_b: bool
+    out: Multiplier
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Mean(Node):
+    """Mean (or sum) over axes.
+
+    Attributes:
+        axes: Reduced axes, sorted.
+        out: Multiplier of the sums, division included.
+    """
+
+    axes: tuple[int, ...]
+    out: Multiplier
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class AveragePool(Node):
+    """Average pooling.
+
+    Attributes:
+        window: Rows and columns.
+        strides: Rows, columns.
+        pads: Top, left.
+        low: Lower limit of the output.
+        high: Upper limit of the output.
+    """
+
+    window: tuple[int, int]
+    strides: tuple[int, int]
+    pads: tuple[int, int]
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Transpose(Node):
+    """Permutation of axes.
+
+    Attributes:
+        perm: Input axis of every output axis.
+    """
+
+    perm: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Pad(Node):
+    """Constant border.
+
+    Attributes:
+        before: Elements in front, per axis.
+        value: What the border holds.
+    """
+
+    before: tuple[int, ...]
+    value: int
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Concat(Node):
+    """Concatenation.
+
+    Attributes:
+        axis: Axis along which the inputs follow each other.
+    """
+
+    axis: int
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Slice(Node):
+    """Part of a value.
+
+    Attributes:
+        begin: First element per axis.
+        steps: Step per axis.
+        shape: Shape before removed axes are dropped.
+    """
+
+    begin: tuple[int, ...]
+    steps: tuple[int, ...]
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Reshape(Node):
+    """The same elements in another shape."""
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """A value that is carried from frame to frame.
+
+    Attributes:
+        name: Name of the state.
+        before: Value at the start of a frame.
+        after: Value at the end of a frame.
+        initial: One time row after a reset, or None for the zero point.
+    """
+
+    name: str
+    before: int
+    after: int
+    initial: tuple[int, ...] | None
+
+
+@dataclass(eq=False)
+class Program:
+    """A lowered graph.
+
+    Attributes:
+        values: All values.
+        nodes: Steps in execution order.
+        states: Values carried over.
+        features: Input value.
+        mask: Output value.
+        phase: Output value.
+    """
+
+    values: list[Value] = field(default_factory=list)
+    nodes: list[Node] = field(default_factory=list)
+    states: tuple[State, ...] = ()
+    features: int = -1
+    mask: int = -1
+    phase: int = -1
+
+    def consumers(self, value: int) -> list[Node]:
+        """Nodes that read a value."""
+        return [node for node in self.nodes if value in node.inputs]
+
+    def add_value(self, like: Value, name: str, shape: tuple[int, ...]) -> int:
+        """Add a value with the type and quantization of another one.
+
+        Returns:
+            Its index.
+        """
+        index = len(self.values)
+        self.values.append(Value(index, name, shape, like.dtype, like.scale, like.zero_point))
+        return index

@@ -1,0 +1,86 @@
+"""``model/imse_model_config.h``: sizes, scales and front-end constants of a model."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from firmware_gen.backends.errors import BackendError
+from quantize.artifact import QuantizedModel
+from quantize.inspect import Tensor
+
+CONFIG_PATH = "model/imse_model_config.h"
+
+
+def config_header(model: QuantizedModel) -> bytes:
+    """Write the header.
+
+    Args:
+        model: The quantized model.
+
+    Returns:
+        The file's content.
+
+    Raises:
+        BackendError: Features, mask or phase are missing, or are not int8.
+    """
+    frontend, level = model.metadata.frontend, model.metadata.frontend.level
+    features = _end(model, "features", model.metadata.inputs.get("features"))
+    mask = _end(model, "mask", model.metadata.outputs.get("mask"))
+    phase = _end(model, "phase", model.metadata.outputs.get("phase"))
+    values: list[tuple[str, str]] = [
+        ("IMSE_SAMPLE_RATE_HZ", str(frontend.sample_rate_hz)),
+        ("IMSE_N_FFT", str(frontend.n_fft)),
+        ("IMSE_HOP", str(frontend.hop)),
+        ("IMSE_BANDS", str(frontend.bands)),
+        ("IMSE_FIRST_BIN", str(frontend.first_bin)),
+        ("IMSE_FEATURE_CHANNELS", str(features.shape[-1])),
+        ("IMSE_FEATURE_BYTES", str(features.nbytes)),
+        ("IMSE_MASK_BYTES", str(mask.nbytes)),
+        ("IMSE_PHASE_BYTES", str(phase.nbytes)),
+        ("IMSE_FEATURE_SCALE", _float(features.scale)),
+        ("IMSE_FEATURE_ZERO_POINT", _integer(features.zero_point)),
+        ("IMSE_MASK_SCALE", _float(mask.scale)),
+        ("IMSE_MASK_ZERO_POINT", _integer(mask.zero_point)),
+        ("IMSE_PHASE_SCALE", _float(phase.scale)),
+        ("IMSE_PHASE_ZERO_POINT", _integer(phase.zero_point)),
+        ("IMSE_MAGNITUDE_FLOOR", _float(frontend.magnitude_floor)),
+        ("IMSE_COMPRESSION", _float(frontend.compression)),
+        ("IMSE_LEVEL_TARGET_RMS", _float(level.target_rms)),
+        ("IMSE_LEVEL_ATTACK", _float(level.attack)),
+        ("IMSE_LEVEL_FLOOR", _float(level.floor)),
+        ("IMSE_LEVEL_MIN_UPDATE", _float(level.min_update)),
+        ("IMSE_MODEL_DIGEST", f'"{model.digest}"'),
+    ]
+    width = max(len(name) for name, _ in values)
+    lines = [
+        f"/* Constants of the model '{model.metadata.model}'. Generated, do not edit. */",
+        "#ifndef IMSE_MODEL_CONFIG_H",
+        "#define IMSE_MODEL_CONFIG_H",
+        "",
+        *(f"#define {name:<{width}} {text}" for name, text in values),
+        "",
+        "#endif",
+        "",
+    ]
+    return "\n".join(lines).encode()
+
+
+def _end(model: QuantizedModel, name: str, index: int | None) -> Tensor:
+    if index is None:
+        raise BackendError(
+            f"the model has no '{name}' tensor in its metadata", hint="build the model again"
+        )
+    tensor = model.graph.tensors[index]
+    if tensor.dtype != "int8":
+        raise BackendError(f"the model's '{name}' tensor is {tensor.dtype}, expected int8")
+    return tensor
+
+
+def _float(value: float) -> str:
+    """A single precision constant that reads back to the same bits."""
+    text = f"{float(np.float32(value)):.8e}"
+    return f"{text}f" if value >= 0 else f"({text}f)"
+
+
+def _integer(value: int) -> str:
+    return str(value) if value >= 0 else f"({value})"

@@ -1,0 +1,7 @@
+#include "imse_table.h"
+
+void imse_table_s8_s16(const int16_t *table, const int8_t *in, int16_t *out, int32_t n) {
+  for (int32_t i = 0; i < n; ++i) {
+    out[i] = table[in[i] + 128];
+  }
+}
