@@ -1,0 +1,77 @@
+"""From work to time: a cycle model with its source. Never a measurement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from targets.model import Mcu
+
+#: Cycles per instruction of int8 networks by core, with where the figure comes from.
+_M7_SOURCE = (
+    "TFLM with CMSIS-NN executes 2.35 to 3.91 instructions per MAC in convolutions (counted) and "
+    "0.4 to 0.6 MAC per cycle on STM32H743 (from TinyEngine's published table), which is 0.4 to "
+    "1.1 cycles per instruction; 1.0 is taken"
+)
+_CYCLES_PER_INSTRUCTION: dict[str, tuple[float, str]] = {"cortex-m7": (1.0, _M7_SOURCE)}
+
+
+@dataclass(frozen=True)
+class CycleEstimate:
+    """Cycles per frame from a model.
+
+    Attributes:
+        value: Cycles per frame.
+        method: The model and its source, in words.
+    """
+
+    value: int
+    method: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the estimate as plain data."""
+        return {"value": self.value, "method": self.method}
+
+    def real_time_factor(self, frames_per_second: float, clock_hz: int) -> float:
+        """Returns the share of the processor's time that the work takes.
+
+        Args:
+            frames_per_second: Frames per second of audio.
+            clock_hz: Processor clock in Hz.
+        """
+        return self.value * frames_per_second / clock_hz
+
+
+def from_macs(macs_per_frame: int, mcu: Mcu) -> CycleEstimate:
+    """Estimates cycles before anything is built, from MACs alone.
+
+    Args:
+        macs_per_frame: Multiply-accumulates per frame.
+        mcu: Processor; its file states MAC per cycle and the source.
+    """
+    rate = mcu.macs_per_cycle
+    return CycleEstimate(
+        round(macs_per_frame / rate.value),
+        f"model: {macs_per_frame} MAC per frame at {rate.value:g} MAC per cycle ({rate.source})",
+    )
+
+
+def from_instructions(
+    instructions_per_frame: float, macs_per_frame: int, mcu: Mcu
+) -> CycleEstimate:
+    """Estimates cycles from the instructions of the image, counted on the emulator.
+
+    Args:
+        instructions_per_frame: Instructions of one frame, all of it.
+        macs_per_frame: Multiply-accumulates per frame, for cores without a figure.
+        mcu: Processor.
+    """
+    if mcu.core not in _CYCLES_PER_INSTRUCTION:
+        return from_macs(macs_per_frame, mcu)
+    rate, source = _CYCLES_PER_INSTRUCTION[mcu.core]
+    return CycleEstimate(
+        round(instructions_per_frame * rate),
+        f"model: {instructions_per_frame:.0f} instructions per frame, counted on the emulator, "
+        f"at {rate:g} cycles per instruction ({source})",
+    )

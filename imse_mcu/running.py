@@ -1,0 +1,266 @@
+"""Streaming a recording through the built image and comparing it with this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from imse_mcu.buildfolder import BuildFolder
+from imse_mcu.core.progress import Reporter
+from imse_mcu.device import CycleMeaning, Device, open_device
+from imse_mcu.host import HostModel
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from targets.protocol import FrameResult
+
+_TOP_FUNCTIONS = 40
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Smallest, mean and largest of a count per frame."""
+
+    minimum: int
+    mean: float
+    maximum: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the spread as plain data."""
+        return {"min": self.minimum, "mean": round(self.mean, 1), "max": self.maximum}
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What a run of the image showed.
+
+    Attributes:
+        place: ``unicorn`` or ``serial``.
+        runtime: Runtime that the image says it has.
+        model_digest: SHA-256 of the model that the image says it has.
+        frames: Frames streamed.
+        duration_s: Length of the recording in seconds.
+        mismatching_frames: Frames whose mask or phase differs from the TFLM host interpreter.
+        first_mismatch: Index of the first of them, or None.
+        feature_differences: Features that differ from the host's front end by rounding.
+        audio_snr_db: SNR of the device's audio against the host's own pipeline.
+        counts: What ``network`` and ``frame`` count: instructions on an emulator, cycles on a
+            board.
+        network: Count per frame of the network alone.
+        frame: Count per frame of analysis, network and synthesis.
+        stack_bytes: Size of the stack, None when not known.
+        peak_stack_bytes: Most of it used, None when not known.
+        line: Repairs on the line (requests, retries, damaged packets).
+        functions: Instructions per frame by function, most first; empty on a board.
+    """
+
+    place: str
+    runtime: str
+    model_digest: str
+    frames: int
+    duration_s: float
+    mismatching_frames: int
+    first_mismatch: int | None
+    feature_differences: int
+    audio_snr_db: float
+    counts: CycleMeaning
+    network: Spread
+    frame: Spread
+    stack_bytes: int | None
+    peak_stack_bytes: int | None
+    line: Mapping[str, int] = field(default_factory=dict)
+    functions: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def bit_exact(self) -> bool:
+        """Whether every frame's network output equals the TFLM host interpreter's."""
+        return self.mismatching_frames == 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the report as plain data."""
+        return {
+            "place": self.place,
+            "runtime": self.runtime,
+            "model_digest": self.model_digest,
+            "frames": self.frames,
+            "duration_s": round(self.duration_s, 4),
+            "bit_exact": self.bit_exact,
+            "mismatching_frames": self.mismatching_frames,
+            "first_mismatch": self.first_mismatch,
+            "feature_differences": self.feature_differences,
+            "audio_snr_db": round(self.audio_snr_db, 2),
+            "counts": self.counts,
+            "network_per_frame": self.network.to_json(),
+            "frame_per_frame": self.frame.to_json(),
+            "stack_bytes": self.stack_bytes,
+            "peak_stack_bytes": self.peak_stack_bytes,
+            "line": dict(self.line),
+            "functions_per_frame": {k: round(v, 1) for k, v in self.functions.items()},
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class DeviceRun:
+    """A recording that went through the image.
+
+    Attributes:
+        pcm: Enhanced int16 samples, shape [n], aligned with the input.
+        report: What the run showed.
+    """
+
+    pcm: NDArray[np.int16]
+    report: RunReport
+
+
+def run_recording(
+    build: BuildFolder,
+    host: HostModel,
+    pcm: NDArray[np.int16],
+    *,
+    on: str = "emulator",
+    reporter: Reporter,
+) -> DeviceRun:
+    """Streams a recording through the image of a build, frame by frame.
+
+    Every frame's network output is compared with the TFLM host interpreter fed with the features
+    of the device, and the audio with the host's own pipeline.
+
+    Args:
+        build: The build.
+        host: Its model on this machine.
+        pcm: Noisy int16 samples, shape [n].
+        on: ``emulator`` or ``serial:PORT``.
+        reporter: Progress.
+
+    Returns:
+        Enhanced audio and report.
+
+    Raises:
+        ImseMcuError: If the image fails, is another one, or cannot be reached.
+    """
+    import numpy as np
+
+    hop = host.frontend.hop
+    frames = -(-len(pcm) // hop) + 1
+    padded = np.zeros(frames * hop, np.int16)
+    padded[: len(pcm)] = pcm
+    with open_device(build, on) as device:
+        with reporter.stage(f"starting the image on {on}"):
+            info = device.link.hello(expected_digest=host.quantized.digest)
+            device.link.reset()
+        if device.machine is not None:
+            device.machine.reset_profile()
+        results = []
+        with reporter.stage(f"streaming {len(pcm) / 16000:.1f} s through the image") as stage:
+            for index in range(frames):
+                block = padded[index * hop : (index + 1) * hop].astype("<i2").tobytes()
+                results.append(device.link.process(block, tensors=True))
+                stage.update(index + 1, frames)
+        out = np.frombuffer(b"".join(r.pcm for r in results), "<i2").astype(np.int16)
+        enhanced = out[hop : hop + len(pcm)]
+        with reporter.stage("comparing with this machine"):
+            report = _compare(device, host, pcm, enhanced, results, info.runtime)
+    return DeviceRun(enhanced, report)
+
+
+def _compare(
+    device: Device,
+    host: HostModel,
+    pcm: NDArray[np.int16],
+    enhanced: NDArray[np.int16],
+    results: list[FrameResult],
+    runtime: str,
+) -> RunReport:
+    """Compares what the device returned with this machine."""
+    import numpy as np
+
+    samples = pcm.astype(np.float32) / np.float32(32768.0)
+    wrong = _mismatches(host, results)
+    stats = device.machine.stats() if device.machine is not None else None
+    functions = {}
+    if device.machine is not None:
+        profile = list(device.machine.profile().items())[:_TOP_FUNCTIONS]
+        functions = {name: total / len(results) for name, total in profile}
+    return RunReport(
+        place=device.place,
+        runtime=runtime,
+        model_digest=host.quantized.digest,
+        frames=len(results),
+        duration_s=len(pcm) / host.frontend.sample_rate_hz,
+        mismatching_frames=len(wrong),
+        first_mismatch=wrong[0] if wrong else None,
+        feature_differences=_feature_differences(host, samples, results),
+        audio_snr_db=snr_db(host.enhance(samples, "int8"), enhanced),
+        counts=device.counts,
+        network=_spread([r.network_cycles for r in results]),
+        frame=_spread([r.frame_cycles for r in results]),
+        stack_bytes=stats.stack_bytes if stats else None,
+        peak_stack_bytes=stats.peak_stack_bytes if stats else None,
+        line=device.link.counters.to_json(),
+        functions=functions,
+    )
+
+
+def _mismatches(host: HostModel, results: list[FrameResult]) -> list[int]:
+    """Returns the frames whose network output is not the TFLM host interpreter's."""
+    import numpy as np
+
+    from quantize.tflm_host import TflmRunner
+
+    runner = TflmRunner(host.quantized)
+    wrong = []
+    for index, result in enumerate(results):
+        if result.tensors is None:
+            raise ValueError("the results hold no tensors")
+        outputs = runner.invoke(np.frombuffer(result.tensors.features, np.int8))
+        same = (
+            outputs["mask"].tobytes() == result.tensors.mask
+            and outputs["phase"].tobytes() == result.tensors.phase
+        )
+        if not same:
+            wrong.append(index)
+    return wrong
+
+
+def _feature_differences(
+    host: HostModel, samples: NDArray[np.float32], results: list[FrameResult]
+) -> int:
+    """Counts int8 features that differ between the device's front end and the host's."""
+    import numpy as np
+
+    from keras_imse import audio
+    from quantize.tflm_host import quantize_values
+
+    model = host.quantized
+    tensor = model.graph.tensors[model.metadata.inputs["features"]]
+    features, _ = audio.features_of(samples, host.frontend)
+    expected = quantize_values(features, tensor).reshape(len(features), -1)
+    total = 0
+    for row, result in zip(expected, results, strict=True):
+        if result.tensors is not None:
+            total += int(np.count_nonzero(row != np.frombuffer(result.tensors.features, np.int8)))
+    return total
+
+
+def snr_db(reference: NDArray[np.generic], estimate: NDArray[np.generic]) -> float:
+    """Signal-to-noise ratio in dB of an estimate; at most 200 dB.
+
+    Args:
+        reference: What it should be, any shape.
+        estimate: What it is, same shape.
+    """
+    import numpy as np
+
+    exact = np.asarray(reference, np.float64).ravel()
+    error = np.asarray(estimate, np.float64).ravel() - exact
+    noise = float(error @ error)
+    if noise == 0.0:
+        return 200.0
+    return float(10 * np.log10(max(float(exact @ exact), 1e-12) / noise))
+
+
+def _spread(values: list[int]) -> Spread:
+    return Spread(min(values), sum(values) / len(values), max(values))
