@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from quantize.constraints import COPIES
 from quantize.errors import QuantizeError
 from quantize.inspect import Graph, read_graph
 from quantize.statistics import HistogramBuilder, TensorStatistics
@@ -42,7 +43,7 @@ class FloatRunner:
             num_threads=1,
         )
         self._interpreter.allocate_tensors()
-        self.state_names = [n for n in self.graph.signature_inputs if n.startswith("state_")]
+        self.state_names = _states(self.graph)
         self.output_names = [
             n for n in self.graph.signature_outputs if not n.startswith("next_state_")
         ]
@@ -124,6 +125,25 @@ class Calibration:
         return self.tensors[index]
 
 
+def _states(graph: Graph) -> list[str]:
+    return [name for name in graph.signature_inputs if name.startswith("state_")]
+
+
+def _observed(graph: Graph) -> list[int]:
+    """Computed tensors and the features, without copies of other tensors' values.
+
+    The result of a same-scale operator holds its operands' values, so those are enough; state
+    inputs hold earlier frames of what is written to them.
+    """
+    copies = {index for op in graph.ops if op.kind in COPIES for index in op.outputs}
+    copies |= {index for name, index in graph.signature_inputs.items() if name in _states(graph)}
+    return [
+        tensor.index
+        for tensor in graph.tensors
+        if not tensor.is_constant and tensor.dtype == "float32" and tensor.index not in copies
+    ]
+
+
 def calibrate(
     model: bytes,
     sequences: Sequence[np.ndarray],
@@ -162,7 +182,7 @@ def calibrate(
         for index, values in pending.items():
             if values:
                 try:
-                    builders[index].update(np.concatenate(values))
+                    builders[index].update(np.stack(values))
                 except ValueError as error:
                     raise QuantizeError(
                         f"tensor '{runner.graph.tensors[index].name}' is not finite on the "

@@ -4,9 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from quantize.constraints import SAME_SCALE
+from quantize.constraints import COPIES, SAME_SCALE
 from quantize.flatmodel import FlatModel, OpNode, TensorNode
 from quantize.recipe import Selection
+
+
+def value_sources(model: FlatModel, tensor: TensorNode) -> list[TensorNode]:
+    """The tensors whose values a tensor holds: itself if computed, else where it is copied from.
+
+    A state holds earlier frames of what is written to it.
+
+    Args:
+        model: The model.
+        tensor: Any computed tensor or graph input.
+
+    Returns:
+        Tensors that no same-scale operator made, in order of discovery.
+    """
+    written = {
+        id(state): model.outputs[f"next_{name}"]
+        for name, state in model.inputs.items()
+        if f"next_{name}" in model.outputs
+    }
+    found: list[TensorNode] = []
+    seen: set[int] = set()
+    pending = [tensor]
+    while pending:
+        current = pending.pop(0)
+        if id(current) in seen or current.is_constant or current.dtype == "int32":
+            continue
+        seen.add(id(current))
+        producer = model.producer(current)
+        if id(current) in written:
+            pending.append(written[id(current)])
+        elif producer is not None and producer.kind in COPIES:
+            pending.extend(operand for operand in producer.inputs if operand is not None)
+        else:
+            found.append(current)
+    return found
 
 
 class TensorGroups:

@@ -10,8 +10,9 @@ import numpy as np
 from quantize.statistics import TensorStatistics
 
 _SMALLEST_SPAN = 1e-6
-_CLIP_STEPS = 24
-_SMALLEST_CLIP = 0.4
+_CLIP_STEPS = 48
+_SMALLEST_CLIP = 0.01
+_QUIET_FRAMES = 0.3
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,9 @@ def least_error_range(
 ) -> tuple[float, float]:
     """Range with the least quantization noise, clipping included.
 
-    The noise of every tensor counts relative to its own variance, so that a quiet tensor that
-    shares its scale with a loud one is not given up.
+    Noise counts relative to the power of the frame that it is in: speech has rare loud frames,
+    and a range that holds them all leaves too few steps for the others. Every tensor of a group
+    counts the same, so that a quiet one that shares its scale with a loud one is not given up.
 
     Args:
         statistics: The group's tensors.
@@ -83,32 +85,29 @@ def least_error_range(
     low, high = min(low, 0.0), max(high, 0.0)
     if high - low < _SMALLEST_SPAN:
         return low, high
-    factors = np.linspace(_SMALLEST_CLIP, 1.0, _CLIP_STEPS)
+    factors = np.geomspace(_SMALLEST_CLIP, 1.0, _CLIP_STEPS)
     lows = low * factors if low < 0 else np.zeros(1)
     highs = high * factors if high > 0 else np.zeros(1)
-    grid_low, grid_high = (axis.ravel() for axis in np.meshgrid(lows, highs, indexing="ij"))
-    noise = np.zeros(grid_low.shape)
+    steps = (highs[None, :] - lows[:, None]) / (levels - 1)
+    noise = np.zeros(steps.shape)
     for tensor in statistics:
-        if tensor.variance > 0:
-            noise += _noise(tensor, grid_low, grid_high, levels) / tensor.variance
-    best = int(np.argmin(noise))
-    return float(grid_low[best]), float(grid_high[best])
+        weights = tensor.relative_weights(_QUIET_FRAMES)
+        below = _clipping(-tensor.centers, weights, -lows)
+        above = _clipping(tensor.centers, weights, highs)
+        inside = weights.sum() - below[1][:, None] - above[1][None, :]
+        noise += below[0][:, None] + above[0][None, :] + np.square(steps) / 12.0 * inside
+    row, column = np.unravel_index(int(np.argmin(noise)), noise.shape)
+    return float(lows[row]), float(highs[column])
 
 
-def _noise(
-    tensor: TensorStatistics, lows: np.ndarray, highs: np.ndarray, levels: int
-) -> np.ndarray:
-    """Mean squared error per candidate: uniform rounding noise inside, clipping outside."""
-    occupied = tensor.counts > 0
-    centers = tensor.centers[occupied][None, :]
-    weights = tensor.counts[occupied] / tensor.count
-    below = np.minimum(centers - lows[:, None], 0.0)
-    above = np.maximum(centers - highs[:, None], 0.0)
-    clipped = below + above
-    step = (highs - lows) / (levels - 1)
-    rounding = np.square(step) / 12.0
-    inside = (clipped == 0.0) @ weights
-    return np.asarray(np.square(clipped) @ weights + rounding * inside)
+def _clipping(
+    values: np.ndarray, weights: np.ndarray, bounds: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Weighted squared error and weight of what lies above each bound."""
+    occupied = weights > 0
+    values, weights = values[occupied], weights[occupied]
+    beyond = np.maximum(values[None, :] - bounds[:, None], 0.0)
+    return np.square(beyond) @ weights, (beyond > 0) @ weights
 
 
 def weight_scales(weights: np.ndarray, axis: int, *, search: bool) -> np.ndarray:

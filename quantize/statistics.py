@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-BINS = 4096
+BINS = 2048
+_LOWEST_LEVEL = -40
 
 
 class HistogramBuilder:
-    """Histogram over a symmetric range that doubles when a larger value arrives.
+    """Histograms over a symmetric range that doubles when a larger value arrives.
 
-    The range is always a power of two, so that doubling merges pairs of bins exactly.
+    The range is always a power of two, so that doubling merges pairs of bins exactly. Frames of
+    different loudness (octaves of their mean square) are counted apart, so that a frame's values
+    can later be weighted by the frame's own power.
     """
 
     def __init__(self) -> None:
         self.limit = 0.0
-        self.counts = np.zeros(BINS, np.int64)
+        self.counts: dict[int, np.ndarray] = {}
+        self.frames: dict[int, int] = {}
         self.minimum = np.inf
         self.maximum = -np.inf
         self.count = 0
@@ -25,35 +32,44 @@ class HistogramBuilder:
         self.squares = 0.0
 
     def update(self, values: np.ndarray) -> None:
-        """Add values of any shape.
+        """Add frames.
+
+        Args:
+            values: One frame per row.
 
         Raises:
             ValueError: A value is not finite.
         """
-        flat = np.ravel(values)
-        if flat.size == 0:
+        if values.size == 0:
             return
-        low, high = float(flat.min()), float(flat.max())
+        low, high = float(values.min()), float(values.max())
         if not (np.isfinite(low) and np.isfinite(high)):
             raise ValueError("a value is not finite")
         self.minimum, self.maximum = min(self.minimum, low), max(self.maximum, high)
-        self.count += flat.size
-        self.total += float(flat.sum(dtype=np.float64))
-        self.squares += float(np.square(flat, dtype=np.float64).sum())
+        powers = np.mean(np.square(values, dtype=np.float64), axis=1)
+        self.count += values.size
+        self.total += float(values.sum(dtype=np.float64))
+        self.squares += float(powers.sum()) * values.shape[1]
         self._grow(max(-low, high))
-        scale = BINS / (2.0 * self.limit)
-        positions = ((flat + self.limit) * scale).astype(np.int64)
+        positions = ((values + self.limit) * (BINS / (2.0 * self.limit))).astype(np.int64)
         np.minimum(positions, BINS - 1, out=positions)
-        self.counts += np.bincount(positions, minlength=BINS)
+        levels = np.maximum(np.floor(np.log2(powers + 2.0**_LOWEST_LEVEL)), _LOWEST_LEVEL)
+        for level in np.unique(levels):
+            chosen = positions[levels == level]
+            key = int(level)
+            added = np.bincount(chosen.ravel(), minlength=BINS)
+            self.counts[key] = self.counts.get(key, 0) + added
+            self.frames[key] = self.frames.get(key, 0) + len(chosen)
 
     def _grow(self, magnitude: float) -> None:
-        needed = max(magnitude, 2.0**-40)
+        needed = max(magnitude, 2.0**_LOWEST_LEVEL)
         if self.limit == 0.0:
-            self.limit = 2.0 ** np.ceil(np.log2(needed))
+            self.limit = 2.0 ** math.ceil(math.log2(needed))
         while self.limit < needed:
-            merged = self.counts.reshape(-1, 2).sum(axis=1)
-            self.counts = np.zeros(BINS, np.int64)
-            self.counts[BINS // 4 : BINS - BINS // 4] = merged
+            for key, counts in self.counts.items():
+                grown = np.zeros(BINS, np.int64)
+                grown[BINS // 4 : BINS - BINS // 4] = counts.reshape(-1, 2).sum(axis=1)
+                self.counts[key] = grown
             self.limit *= 2.0
 
     def finish(self) -> TensorStatistics:
@@ -65,7 +81,8 @@ class HistogramBuilder:
             mean=self.total / self.count if self.count else 0.0,
             power=self.squares / self.count if self.count else 0.0,
             limit=self.limit,
-            counts=self.counts.copy(),
+            level_counts={key: self.counts[key] for key in sorted(self.counts)},
+            level_frames={key: self.frames[key] for key in sorted(self.frames)},
         )
 
 
@@ -79,8 +96,10 @@ class TensorStatistics:
         count: Number of values.
         mean: Mean value.
         power: Mean square.
-        limit: The histogram covers ``-limit`` to ``limit``.
-        counts: Histogram counts, ``BINS`` long.
+        limit: The histograms cover ``-limit`` to ``limit``.
+        level_counts: Histogram counts (``BINS`` long) of the frames whose mean square lies in
+            [2^level, 2^(level + 1)), by level.
+        level_frames: Number of those frames.
     """
 
     minimum: float
@@ -89,19 +108,37 @@ class TensorStatistics:
     mean: float
     power: float
     limit: float
-    counts: np.ndarray
+    level_counts: Mapping[int, np.ndarray]
+    level_frames: Mapping[int, int]
 
-    @property
-    def variance(self) -> float:
-        """Mean square around the mean."""
-        return max(self.power - self.mean**2, 0.0)
+    @cached_property
+    def counts(self) -> np.ndarray:
+        """Histogram counts of all frames."""
+        return np.sum(list(self.level_counts.values()), axis=0)
 
-    @property
+    @cached_property
     def centers(self) -> np.ndarray:
         """Bin centers, clipped to the values seen."""
         step = 2.0 * self.limit / BINS
         centers = -self.limit + step * (np.arange(BINS) + 0.5)
         return np.clip(centers, self.minimum, self.maximum)
+
+    def relative_weights(self, floor: float) -> np.ndarray:
+        """Weight of the values in every bin when each frame's error counts relative to its power.
+
+        Args:
+            floor: Frames quieter than this share of the median frame do not weigh more.
+
+        Returns:
+            ``BINS`` weights; a squared error summed with them is a mean relative error per frame.
+        """
+        levels = list(self.level_counts)
+        powers = np.exp2(np.array(levels, np.float64) + 0.5)
+        frames = np.array([self.level_frames[level] for level in levels], np.float64)
+        order = np.searchsorted(np.cumsum(frames), frames.sum() / 2.0)
+        median = powers[min(int(order), len(levels) - 1)]
+        weights = 1.0 / (powers + floor * median)
+        return np.asarray(weights @ np.stack(list(self.level_counts.values())) / self.count)
 
     def percentile(self, fraction: float) -> tuple[float, float]:
         """Range that holds this fraction of the values on each side.

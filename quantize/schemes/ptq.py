@@ -10,7 +10,7 @@ from quantize import constraints
 from quantize.calibration import Calibration
 from quantize.errors import QuantizeError, RecipeError
 from quantize.flatmodel import FlatModel, OpNode, TensorNode
-from quantize.grouping import TensorGroups
+from quantize.grouping import TensorGroups, value_sources
 from quantize.quantized_constants import (
     quantize_bias,
     quantize_operand_constant,
@@ -66,9 +66,6 @@ class _Quantizer:
         self.initial_states = initial_states
         self.groups = TensorGroups(model, recipe.requantize)
         self.parameters: dict[int, Quantization] = {}
-        self.states = {
-            id(tensor) for name, tensor in model.inputs.items() if f"next_{name}" in model.outputs
-        }
         self.casts: dict[tuple[int, Quantization], TensorNode] = {}
 
     def run(self) -> None:
@@ -122,20 +119,12 @@ class _Quantizer:
         return chosen
 
     def _statistics(self, members: list[TensorNode]) -> list[TensorStatistics]:
-        """Statistics of the members that are computed, not copied from other members."""
-        sources = []
+        """Statistics of everything whose values the members hold."""
+        keys: dict[int, None] = {}
         for tensor in members:
-            if id(tensor) in self.states:
-                continue
-            producer = self.model.producer(tensor)
-            copied = (
-                producer is not None
-                and producer.kind in constraints.COPIES
-                and id(producer) not in self.groups.cut_ops
-            )
-            if not copied:
-                sources.append(self.calibration[tensor.key])
-        return sources or [self.calibration[tensor.key] for tensor in members]
+            for source in value_sources(self.model, tensor):
+                keys.setdefault(source.key)
+        return [self.calibration[key] for key in keys]
 
     def _group_parameters(self, members: list[TensorNode], wide: bool) -> Quantization:
         fixed = self._fixed(members)
@@ -176,11 +165,11 @@ class _Quantizer:
         for op in self.model.ops:
             if op.kind not in constraints.NOT_NEGATIVE_INPUT:
                 continue
-            operand = op.operand(0)
-            if self.calibration[operand.key].minimum < 0:
+            lowest = min(s.minimum for s in self._statistics([op.operand(0)]))
+            if lowest < 0:
                 raise QuantizeError(
-                    f"operator {op.name} got the negative value "
-                    f"{self.calibration[operand.key].minimum:g} on the calibration set, where "
+                    f"operator {op.name} got the negative value {lowest:g} on the calibration set, "
+                    "where "
                     "its integer kernel stops",
                     hint="keep the operand positive in the network",
                 )
@@ -214,7 +203,7 @@ class _Quantizer:
         if compute == "int16":
             # Every int8 step is 128 int16 steps: the cast loses nothing.
             return Quantization("int16", float(np.float32(have.scale / _INT16_REFINEMENT)), 0)
-        statistics = [self.calibration[operand.key]]
+        statistics = self._statistics([operand])
         low, high = self._chosen_range([operand], statistics, 256)
         return int8_from_range(low, high)
 
