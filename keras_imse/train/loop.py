@@ -17,7 +17,7 @@ import tf_keras
 from imse_mcu.core.files import write_text
 from keras_imse import audio
 from keras_imse.checkpoint import load_weights, save_weights
-from keras_imse.config import StreamConfig
+from keras_imse.config import FrontendConfig, StreamConfig
 from keras_imse.errors import TrainingError
 from keras_imse.models.stream import ImseStream
 from keras_imse.train import spectral
@@ -59,10 +59,30 @@ class TrainingConfig:
     losses: LossWeights = field(default_factory=LossWeights)
 
 
-def _normalised(clean: Array, noisy: Array) -> tuple[Array, Array]:
-    """Brings noisy items to 0.1 RMS for the loss; the network sees the running level anyway."""
-    gain = 0.1 / (np.sqrt(np.mean(noisy**2, axis=1, keepdims=True)) + 1e-6)
-    return (clean * gain).astype(np.float32), (noisy * gain).astype(np.float32)
+def training_inputs(
+    clean: Array, noisy: Array, frontend: FrontendConfig
+) -> tuple[Array, Array, Array]:
+    """Brings items to one level for the loss, without changing what the network sees.
+
+    Args:
+        clean: ``(batch, samples)``, a whole number of hops.
+        noisy: As ``clean``.
+        frontend: Front end.
+
+    Returns:
+        ``(clean, noisy, gains)``: items scaled so that ``noisy`` has 0.1 RMS, and the gain per
+        frame ``(batch, frames)`` that turns the scaled spectrum into the one that the running
+        level estimate gives for the original item.
+    """
+    padded = np.pad(noisy, [(0, 0), (0, frontend.hop)])
+    powers = np.mean(padded.reshape(len(noisy), -1, frontend.hop) ** 2, axis=2)
+    gains = audio.level_gains(powers, frontend.level)
+    scale = 0.1 / (np.sqrt(np.mean(noisy**2, axis=1, keepdims=True)) + 1e-6)
+    return (
+        (clean * scale).astype(np.float32),
+        (noisy * scale).astype(np.float32),
+        (gains / scale).astype(np.float32),
+    )
 
 
 class Trainer:
@@ -143,12 +163,6 @@ class Trainer:
                 items.append((clean, noisy))
         return items
 
-    def _gains(self, noisy: Array) -> Array:
-        hop = self.frontend.hop
-        padded = np.pad(noisy, [(0, 0), (0, hop)])
-        powers = np.mean(padded.reshape(len(noisy), -1, hop) ** 2, axis=2)
-        return audio.level_gains(powers, self.frontend.level)
-
     def _train_step_eager(
         self, clean: tf.Tensor, noisy: tf.Tensor, gains: tf.Tensor, rate: tf.Tensor
     ) -> tf.Tensor:
@@ -209,8 +223,7 @@ class Trainer:
             done = self._fraction_done()
             if done >= 1.0:
                 break
-            gains = self._gains(noisy)
-            clean, noisy = _normalised(clean, noisy)
+            clean, noisy, gains = training_inputs(clean, noisy, self.frontend)
             warm = min(1.0, (int(self.step) + 1) / self.config.warmup_steps)
             rate = self.config.learning_rate * warm * (0.5 + 0.5 * math.cos(math.pi * done))
             loss = float(

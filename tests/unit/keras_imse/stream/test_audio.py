@@ -31,7 +31,10 @@ def test_neutral_mask_changes_only_dc() -> None:
     spectrum = audio.analyze(wave, CONFIG)
     frames = len(spectrum)
     out = audio.apply_mask(
-        spectrum, np.full((frames, 256), 0.5), np.zeros((frames, 256, 2)), CONFIG
+        spectrum,
+        np.full((frames, 256), 0.5, np.float32),
+        np.zeros((frames, 256, 2), np.float32),
+        CONFIG,
     )
     np.testing.assert_allclose(out[:, 1:], spectrum[:, 1:], rtol=1e-5, atol=1e-6)
     assert not out[:, 0].any()
@@ -67,5 +70,6 @@ def test_tensorflow_front_end_is_the_same() -> None:
 
 
 def test_pcm_rounds_half_away_and_saturates() -> None:
-    got = audio.to_pcm16(np.array([0.5, -0.5, 1.5, 40000, -40000], np.float32) / 32768)
+    samples = np.array([0.5, -0.5, 1.5, 40000, -40000], np.float32)
+    got = audio.to_pcm16(samples / np.float32(32768))
     np.testing.assert_array_equal(got, [1, -1, 2, 32767, -32768])

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from keras_imse.config import StreamConfig
+from keras_imse import audio
+from keras_imse.config import FrontendConfig, StreamConfig
 from keras_imse.errors import TrainingError
+from keras_imse.train import spectral
 from keras_imse.train.data import Mixer, load_corpus
-from keras_imse.train.loop import Trainer, TrainingConfig
+from keras_imse.train.loop import Trainer, TrainingConfig, training_inputs
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +28,8 @@ def corpus_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (root / kind).mkdir()
     for i in range(20):
         pitch = rng.uniform(90, 250)
-        voice = sum(np.sin(2 * np.pi * pitch * h * time) / h for h in range(1, 12))
-        voice = voice * (np.sin(2 * np.pi * 2 * time + i) > 0) * 0.1
+        partials = [np.sin(2 * np.pi * pitch * h * time) / h for h in range(1, 12)]
+        voice = np.sum(partials, axis=0) * (np.sin(2 * np.pi * 2 * time + i) > 0) * 0.1
         soundfile.write(root / "speech" / f"{i:02d}.wav", voice, 16000)
         soundfile.write(root / "noise" / f"{i:02d}.wav", 0.1 * rng.standard_normal(32000), 16000)
     return root
@@ -49,9 +51,9 @@ def test_pairs_are_cropped_together(tmp_path: Path) -> None:
     for kind in ("clean", "noisy"):
         (tmp_path / kind).mkdir()
     for i in range(10):
-        clean = 0.1 * rng.standard_normal(16000)
-        soundfile.write(tmp_path / "clean" / f"{i}.wav", clean, 16000, subtype="FLOAT")
-        soundfile.write(tmp_path / "noisy" / f"{i}.wav", 2 * clean, 16000, subtype="FLOAT")
+        wave = 0.1 * rng.standard_normal(16000)
+        soundfile.write(tmp_path / "clean" / f"{i}.wav", wave, 16000, subtype="FLOAT")
+        soundfile.write(tmp_path / "noisy" / f"{i}.wav", 2 * wave, 16000, subtype="FLOAT")
     clean, noisy = Mixer(load_corpus(tmp_path, "train"), 4000, seed=0).batch(3)
     np.testing.assert_allclose(noisy, 2 * clean, rtol=1e-5)
     (tmp_path / "clean" / "3.wav").unlink()
@@ -70,6 +72,20 @@ def test_unusable_data_is_refused(tmp_path: Path, case: str) -> None:
         soundfile.write(root / "speech" / "a.wav", wave, 8000 if case == "rate" else 16000)
     with pytest.raises(TrainingError):
         load_corpus(root, "train")
+
+
+@pytest.mark.parametrize("level", [0.001, 0.3])
+def test_training_sees_the_features_of_deployment(level: float) -> None:
+    """The level that the loss works at must not reach the network."""
+    config = FrontendConfig()
+    rng = np.random.default_rng(8)
+    noisy = (level * rng.standard_normal((2, 256 * 20))).astype(np.float32)
+    _, scaled, gains = training_inputs(0.5 * noisy, noisy, config)
+    assert np.sqrt(np.mean(scaled**2)) == pytest.approx(0.1, rel=1e-2)
+    got = spectral.compressed_features(spectral.stft(scaled, config), gains, config)
+    for i in range(2):
+        expected, _ = audio.features_of(noisy[i], config)
+        np.testing.assert_allclose(got[i], expected, atol=2e-3)
 
 
 def test_training_learns_and_resumes(
