@@ -226,26 +226,28 @@ class UnicornMachine:
             raise self._dead
         self.uart.resume()
         self._idle = self._aborted = False
-        engine = self._engine
-        while not self._idle:
-            pc = engine.reg_read(arm_const.UC_ARM_REG_PC)
-            try:
-                engine.emu_start(pc | 1, 0xFFFF_FFFF, timeout=self._hang_timeout_us)
-            except UcError as error:
-                self._die(self._fault(str(error)))
-            self._raise_recorded_fault()
-            if self._reset_requested:
-                self._reset_peripherals()
-                self._boot()
-                continue
-            if self._idle:
-                break
-            if engine.query(UC_QUERY_TIMEOUT) or not self._sleeps():
-                self._die(self._hang())
-            self._idle = True
+        while not self._run_until_stopped():
+            self._reset_peripherals()
+            self._boot()
         if self._aborted:
-            self._counter.undo_from(engine.reg_read(arm_const.UC_ARM_REG_PC))
+            self._counter.undo_from(self._engine.reg_read(arm_const.UC_ARM_REG_PC))
         self._check_stack()
+
+    def _run_until_stopped(self) -> bool:
+        """Run; False if the firmware asked for a reset, True if it waits."""
+        pc = self._engine.reg_read(arm_const.UC_ARM_REG_PC)
+        try:
+            self._engine.emu_start(pc | 1, 0xFFFF_FFFF, timeout=self._hang_timeout_us)
+        except UcError as error:
+            self._die(self._fault(str(error)))
+        if self._error is not None:
+            self._die(self._fault("stopped"))
+        if self._reset_requested:
+            return False
+        timed_out = self._engine.query(UC_QUERY_TIMEOUT)
+        if not self._idle and (timed_out or not self._sleeps()):
+            self._die(self._hang())
+        return True
 
     def idle(self, seconds: float) -> bytes:
         """Let time pass while the UART is silent; returns what the firmware sends meanwhile.
@@ -463,10 +465,6 @@ class UnicornMachine:
         self._access = None
         return False
 
-    def _raise_recorded_fault(self) -> None:
-        if self._error is not None:
-            self._die(self._fault("stopped"))
-
     def _fault(self, fallback: str) -> EmulatedFaultError:
         pc = self._engine.reg_read(arm_const.UC_ARM_REG_PC)
         error = self._error or BusError(fallback)
@@ -475,6 +473,11 @@ class UnicornMachine:
         if self._access is not None:
             access, address = self._access
             what = f"bad {access} at 0x{address:08x} ({error.message})"
+        hint = error.hint
+        sp = self._engine.reg_read(arm_const.UC_ARM_REG_SP)
+        if self._stack is not None and sp < self._stack[0]:
+            what = f"stack overflow: {what}"
+            hint = f"the stack pointer 0x{sp:08x} is below the stack's end 0x{self._stack[0]:08x}"
         function = self.image.function_at(pc)
         if self.image.function_index(pc) is None:
             caller = self._engine.reg_read(arm_const.UC_ARM_REG_LR) & ~1
@@ -485,7 +488,7 @@ class UnicornMachine:
             function=function,
             registers={name: self._engine.reg_read(number) for name, number in _REGISTERS.items()},
             address=address,
-            hint=error.hint,
+            hint=hint,
         )
 
     def _hang(self) -> EmulatorError:

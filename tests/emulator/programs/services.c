@@ -3,6 +3,7 @@
 
 static uint32_t initialised = 0x12345678u;
 static uint32_t zeroed[4];
+volatile uint8_t below_the_stack[8192];
 
 /* 1000 rounds of 9 instructions (two of them 32 bits wide, an IT block with one skipped) and a
    return: 9002 with the move. */
