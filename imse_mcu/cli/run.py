@@ -1,0 +1,63 @@
+"""``imse-mcu run``: a recording through the built image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from imse_mcu.cli.context import Session, common_options
+from imse_mcu.cli.options import PATH
+
+
+@click.command(
+    "run",
+    epilog="Examples:\n\n  imse-mcu run build/imse-stream-stm32h7 --input noisy.wav\n\n"
+    "  imse-mcu run build/imse-stream-stm32h7 --input noisy.wav --output clean.wav "
+    "--on serial:/dev/ttyACM0",
+)
+@click.argument("build", type=PATH)
+@click.option("--input", "source", type=PATH, required=True, help="Noisy recording.")
+@click.option(
+    "--output", "-o", type=PATH, help="Enhanced WAV; default: <input>-enhanced.wav next to it."
+)
+@click.option(
+    "--on",
+    default="emulator",
+    show_default=True,
+    metavar="emulator|serial:PORT",
+    help="Where the image runs.",
+)
+@common_options
+def command(session: Session, build: Path, source: Path, output: Path | None, on: str) -> int:
+    """Stream a recording through the image of BUILD and write what it returns.
+
+    Every frame's network output is compared with the TFLM interpreter on this machine; the exit
+    status is 1 when one differs. Writes run.json and the page report.html into BUILD.
+    """
+    from imse_mcu.streaming import run_file
+
+    result = run_file(build, source, output, on=on, reporter=session.reporter)
+    report = result.report
+    data = {**report.to_json(), "output": str(result.output), "page": str(result.page)}
+    data["notices"] = list(result.notices)
+    exact = (
+        "bit-exact: every frame equals the TFLM interpreter"
+        if report.bit_exact
+        else f"NOT bit-exact: {report.mismatching_frames} of {report.frames} frames differ from "
+        f"the TFLM interpreter, first frame {report.first_mismatch}"
+    )
+    lines = [
+        f"{source}: {report.frames} frames through the image ({report.place}, {report.runtime})",
+        f"  {exact}",
+        f"  audio         {report.audio_snr_db:.1f} dB SNR against this machine's own pipeline",
+        f"  {report.counts:<12}  {report.frame.mean:.0f} per frame (largest {report.frame.maximum})"
+        f", network {report.network.mean:.0f}",
+    ]
+    if report.peak_stack_bytes is not None:
+        lines.append(
+            f"  stack         {report.peak_stack_bytes} of {report.stack_bytes} bytes used"
+        )
+    lines += [f"  enhanced      {result.output}", f"  page          {result.page}"]
+    session.emit(data, "\n".join(lines))
+    return 0 if report.bit_exact else 1

@@ -1,0 +1,364 @@
+"""From a model's name to firmware with a report: the steps of ``imse-mcu build`` in order.
+
+ModelConfig -> tf_keras.Model -> QuantizedModel -> FirmwareProject -> BuildResult -> RunReport.
+Everything is made in a temporary folder next to the output and put in its place at the end, so an
+interrupted or failed build leaves the earlier one as it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imse_mcu.accuracy import Int8VersusFloat, LayerRow, compare_on, layer_rows
+from imse_mcu.buildfolder import (
+    ARTIFACTS,
+    PAGE_FILE,
+    RECORD_FILE,
+    RECORD_FORMAT,
+    REFERENCE_DIR,
+    REPORT_FILE,
+    BuildFolder,
+    BuildFolderError,
+)
+from imse_mcu.core.files import swap_dir, write_bytes, write_json, write_text
+from imse_mcu.core.progress import Reporter
+from imse_mcu.cycles import CycleEstimate, from_instructions, from_macs
+from imse_mcu.host import FLOAT_FILE, STATES_FILE, HostModel
+from imse_mcu.proof import PROOF_TITLE, proof_recording
+from imse_mcu.quantization import QuantizationRequest, quantize
+from imse_mcu.running import RunReport, run_recording
+from imse_mcu.versions import tool_versions
+
+if TYPE_CHECKING:
+    from firmware_gen.project import FirmwareProject
+    from firmware_gen.toolchain import BuildResult
+    from targets.model import Target
+
+
+@dataclass(frozen=True)
+class BuildRequest:
+    """What to build.
+
+    Attributes:
+        target: Name or alias of the target, as the user gave it.
+        output: Folder to make; the default is ``build/<model>-<target>``.
+        quantization: Model, recipe, weights, calibration.
+        runtime: ``auto``, ``aot`` or ``tflm``.
+        kernels: Kernels of the aot runtime, or ``auto``.
+        compile: Whether to compile and run the image; otherwise only the project is made.
+    """
+
+    target: str
+    output: Path | None = None
+    quantization: QuantizationRequest = field(default_factory=QuantizationRequest)
+    runtime: str = "auto"
+    kernels: str = "auto"
+    compile: bool = True
+
+    @property
+    def folder(self) -> Path:
+        """The output folder."""
+        if self.output is not None:
+            return self.output
+        name = Path(self.target).stem if self.target.endswith(".toml") else self.target
+        return Path("build") / f"{self.quantization.model}-{name}"
+
+
+@dataclass(frozen=True)
+class BuildOutcome:
+    """A finished build.
+
+    Attributes:
+        folder: Where it lies.
+        report: Content of ``report.json``.
+        record: Content of ``build.json``.
+    """
+
+    folder: BuildFolder
+    report: Mapping[str, Any]
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """What a user looks for: images and reports by kind."""
+        base = self.folder.path
+        found = {
+            kind: base / entry["path"] for kind, entry in self.folder.record["artifacts"].items()
+        }
+        return {**found, "report": base / REPORT_FILE, "page": base / PAGE_FILE}
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What the steps of a build produced."""
+
+    target: Target
+    host: HostModel
+    runtime: str
+    project: FirmwareProject
+    compiled: BuildResult | None
+    proof: RunReport | None
+    accuracy: Int8VersusFloat
+    layers: tuple[LayerRow, ...]
+
+
+def build(request: BuildRequest, reporter: Reporter) -> BuildOutcome:
+    """Builds firmware and proves it on the emulator.
+
+    Args:
+        request: What to build.
+        reporter: Progress.
+
+    Returns:
+        The build in its final place.
+
+    Raises:
+        ImseMcuError: If an input is unknown or damaged, a tool is missing, the model does not fit
+            the target, or the output folder cannot be written; an earlier build stays as it was.
+    """
+    from firmware_gen.options import FirmwareOptions
+    from firmware_gen.project import generate_project
+    from targets.loader import load_target
+
+    target = load_target(request.target)
+    runtime = choose_runtime(request.runtime, reporter)
+    options = FirmwareOptions(kernels=request.kernels)
+    folder = request.folder
+    check_output(folder)
+    host = quantize(request.quantization, reporter)
+    with reporter.stage(f"generating the firmware project ({runtime})"):
+        project = generate_project(host.quantized, target, runtime, options)
+    staging = _make_staging(folder)
+    try:
+        outcome = _finish(request, target, host, runtime, project, staging, reporter)
+        _put_in_place(staging, folder)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return replace(outcome, folder=BuildFolder(folder, outcome.folder.record))
+
+
+def _finish(
+    request: BuildRequest,
+    target: Target,
+    host: HostModel,
+    runtime: str,
+    project: FirmwareProject,
+    staging: Path,
+    reporter: Reporter,
+) -> BuildOutcome:
+    """Writes, compiles, runs and reports inside the staging folder."""
+    from firmware_gen.project import write
+
+    write(project, staging)
+    files = host.to_files()
+    for name in (FLOAT_FILE, STATES_FILE):
+        write_bytes(staging / REFERENCE_DIR / name, files[name])
+    compiled = _compile(staging, target, reporter) if request.compile else None
+    clip = proof_recording()
+    record: dict[str, Any] = {
+        "format": RECORD_FORMAT,
+        "target": target.name,
+        "model_digest": host.quantized.digest,
+    }
+    proof = None
+    if compiled is not None and target.board.emulator is not None:
+        place = BuildFolder(staging, record)
+        proof = run_recording(place, host, clip, reporter=reporter).report
+    with reporter.stage("comparing int8 with float"):
+        accuracy, compared = compare_on(host, clip, PROOF_TITLE)
+        layers = layer_rows(host.quantized.graph, compared)
+    parts = _Parts(target, host, runtime, project, compiled, proof, accuracy, layers)
+    report = make_report(request, parts)
+    record = {**record, **_record(request, parts, report, staging)}
+    write_json(staging / REPORT_FILE, report)
+    write_json(staging / RECORD_FILE, record)
+    from imse_mcu.report.page import render_page
+
+    write_text(staging / PAGE_FILE, render_page(record))
+    return BuildOutcome(BuildFolder(staging, record), report)
+
+
+def choose_runtime(wanted: str, reporter: Reporter) -> str:
+    """Chooses the runtime that the firmware links.
+
+    Args:
+        wanted: ``auto``, ``aot`` or ``tflm``.
+        reporter: Told what was chosen for ``auto``.
+
+    Returns:
+        ``aot`` or ``tflm``.
+
+    Raises:
+        UnknownNameError: If there is no such runtime.
+    """
+    from firmware_gen.options import RUNTIMES
+    from imse_mcu.core.registry import UnknownNameError
+
+    if wanted == "auto":
+        if os.environ.get("TFLM_DIR"):
+            reporter.note("runtime: tflm, since TFLM_DIR is set")
+            return "tflm"
+        reporter.note("runtime: aot (no TFLM is configured; set TFLM_DIR to link TFLM)")
+        return "aot"
+    if wanted not in RUNTIMES:
+        raise UnknownNameError("runtime", wanted, ("auto", *RUNTIMES))
+    return wanted
+
+
+def check_output(folder: Path) -> None:
+    """Refuses a folder that the build may not replace, before any work is done.
+
+    Args:
+        folder: Output folder.
+
+    Raises:
+        BuildFolderError: If it is a file, is not ours, or cannot be written.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise BuildFolderError(f"{folder} is a file, expected a folder", hint="give another -o")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / RECORD_FILE).is_file():
+        raise BuildFolderError(
+            f"folder {folder} is not empty and was not made by imse-mcu build",
+            hint="give another -o, or empty it",
+        )
+    parent = folder.absolute().parent
+    while not parent.exists():
+        parent = parent.parent
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        raise BuildFolderError(
+            f"cannot make {folder}: {parent} is not a folder that you may write to",
+            hint="give another -o",
+        )
+
+
+def _make_staging(folder: Path) -> Path:
+    """Makes an empty folder next to the output, on the same file system."""
+    try:
+        folder.absolute().parent.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(dir=folder.absolute().parent, prefix=f".{folder.name}."))
+    except OSError as error:
+        raise BuildFolderError(
+            f"cannot make {folder}: {(error.strerror or str(error)).lower()}",
+            hint="give another -o",
+        ) from error
+
+
+def _put_in_place(staging: Path, folder: Path) -> None:
+    """Replaces the output folder by the finished one."""
+    try:
+        staging.chmod(0o755)
+        swap_dir(staging, folder.absolute())
+    except OSError as error:
+        raise BuildFolderError(
+            f"cannot replace {folder}: {(error.strerror or str(error)).lower()}",
+            hint="close what uses it, or give another -o",
+        ) from error
+
+
+def _compile(staging: Path, target: Target, reporter: Reporter) -> BuildResult:
+    """Compiles and keeps only the image; a build tree is bound to the folder it was made in."""
+    from firmware_gen.toolchain import compile_project
+
+    with reporter.stage("compiling the firmware"):
+        result = compile_project(staging, target)
+    wanted = {f"imse-firmware.{kind}" for kind in ARTIFACTS}
+    for path in (staging / "build").iterdir():
+        if path.name in wanted:
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    return result
+
+
+def make_report(request: BuildRequest, parts: _Parts) -> dict[str, Any]:
+    """Returns the content of ``report.json``: the same inputs give the same bytes.
+
+    Args:
+        request: What was built.
+        parts: What the steps produced.
+    """
+    metadata = parts.host.quantized.metadata
+    frontend = metadata.frontend
+    clock_hz = parts.target.mcu.clock_hz
+    proof = parts.proof
+    cycles = _cycles(parts)
+    flash: Mapping[str, Any] = dict.fromkeys(("code", "weights", "total"))
+    ram: Mapping[str, Any] = dict.fromkeys(("arena", "state", "stack", "buffers", "total"))
+    if parts.compiled is not None:
+        flash, ram = parts.compiled.flash_bytes, parts.compiled.ram_bytes
+    return {
+        "model": metadata.model,
+        "target": request.target,
+        "runtime": parts.runtime,
+        "quant": metadata.recipe,
+        "macs_per_frame": metadata.macs_per_frame,
+        "hop_samples": frontend.hop,
+        "frames_per_second": frontend.frames_per_second,
+        "flash_bytes": dict(flash),
+        "ram_bytes": dict(ram),
+        "instructions_per_frame": round(proof.frame.mean) if proof else None,
+        "cycles_per_frame": cycles.to_json(),
+        "real_time_factor": round(cycles.real_time_factor(frontend.frames_per_second, clock_hz), 4),
+        "algorithmic_latency_ms": frontend.algorithmic_latency_ms,
+        "bit_exact": proof.bit_exact if proof else None,
+        "int8_vs_float": parts.accuracy.to_json(),
+        "tool_versions": tool_versions(compiled=parts.compiled is not None),
+    }
+
+
+def _cycles(parts: _Parts) -> CycleEstimate:
+    macs = parts.host.quantized.metadata.macs_per_frame
+    if parts.proof is None:
+        return from_macs(macs, parts.target.mcu)
+    return from_instructions(parts.proof.frame.mean, macs, parts.target.mcu)
+
+
+def _record(
+    request: BuildRequest, parts: _Parts, report: dict[str, Any], staging: Path
+) -> dict[str, Any]:
+    """Returns the rest of ``build.json``: what the HTML page and later commands need."""
+    from imse_mcu.memorymap import region_use
+
+    target, proof = parts.target, parts.proof
+    artifacts = {}
+    if parts.compiled is not None:
+        for kind in ARTIFACTS:
+            path = Path("build") / f"imse-firmware.{kind}"
+            data = (staging / path).read_bytes()
+            digest = hashlib.sha256(data).hexdigest()
+            artifacts[kind] = {"path": path.as_posix(), "sha256": digest, "bytes": len(data)}
+    regions = []
+    if parts.compiled is not None:
+        elf = staging / "build" / "imse-firmware.elf"
+        regions = [region.to_json() for region in region_use(elf, target.mcu)]
+    functions = proof.functions if proof else {}
+    return {
+        "target_title": target.title,
+        "core": target.mcu.core,
+        "clock_hz": target.mcu.clock_hz,
+        "project_digest": parts.project.digest,
+        "report": report,
+        "artifacts": artifacts,
+        "regions": regions,
+        "layers": [row.to_json() for row in parts.layers],
+        "functions": [
+            {"name": name, "instructions": round(value, 1)} for name, value in functions.items()
+        ],
+        "peak_stack_bytes": proof.peak_stack_bytes if proof else None,
+        "proof": proof.to_json() if proof else None,
+        "commands": [
+            f"imse-mcu build --target {request.target} --model {report['model']} "
+            f"--quant {report['quant']} --runtime {report['runtime']}",
+            "imse-mcu run DIR --input noisy.wav --output clean.wav",
+            "imse-mcu check DIR --clean CLEAN --noisy NOISY",
+            "imse-mcu flash DIR",
+        ],
+    }
