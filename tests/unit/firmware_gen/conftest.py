@@ -26,6 +26,7 @@ def _load(name: str) -> ModuleType:
 
 reference_frontend = _load("reference_frontend")
 _load("fake_network")
+_load("fake_backend")
 
 
 @pytest.fixture(scope="session")

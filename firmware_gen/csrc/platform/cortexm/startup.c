@@ -1,7 +1,6 @@
 /* Reset: FPU, memory contents, main(). */
 #include "cortexm.h"
 #include "imse_platform.h"
-#include "vectors.h"
 
 /* Written by the linker script: what to copy from flash and what to clear. */
 typedef struct {
@@ -16,10 +15,13 @@ typedef struct {
 extern const copy_entry_t __copy_table_start__[], __copy_table_end__[];
 extern const clear_entry_t __clear_table_start__[], __clear_table_end__[];
 
+extern const uint32_t __vectors__[];
+
 typedef void (*constructor_t)(void);
 extern const constructor_t __init_array_start[], __init_array_end[];
 
 int main(void);
+void Reset_Handler(void);
 
 /* Kept apart so that no FPU instruction can move before the FPU is on. */
 __attribute__((noinline, noreturn)) static void start(void) {
@@ -45,7 +47,7 @@ __attribute__((noinline, noreturn)) static void start(void) {
 }
 
 __attribute__((noreturn)) void Reset_Handler(void) {
-    SCB_VTOR = (uint32_t)(uintptr_t)imse_vectors;
+    SCB_VTOR = (uint32_t)(uintptr_t)__vectors__;
     SCB_CPACR |= CPACR_FPU;
     cortexm_barrier();
     start();

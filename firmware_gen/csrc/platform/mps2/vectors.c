@@ -5,4 +5,6 @@ WEAK_HANDLER(NMI_Handler);
 WEAK_HANDLER(SVC_Handler);
 WEAK_HANDLER(PendSV_Handler);
 
-__attribute__((section(".vectors"), used)) const vector_t imse_vectors[16] = {CORE_VECTORS};
+__attribute__((section(".vectors"), used)) static const vector_t vectors[16] = {
+    CORE_VECTORS,
+};

@@ -32,7 +32,7 @@ WEAK_HANDLER(DMA2_Stream7_IRQHandler);
 WEAK_HANDLER(SAI1_IRQHandler);
 WEAK_HANDLER(SAI2_IRQHandler);
 
-__attribute__((section(".vectors"), used)) const vector_t imse_vectors[16 + INTERRUPTS] = {
+__attribute__((section(".vectors"), used)) static const vector_t vectors[16 + INTERRUPTS] = {
     CORE_VECTORS,
     [16 + 11] = {.handler = DMA1_Stream0_IRQHandler},
     [16 + 12] = {.handler = DMA1_Stream1_IRQHandler},
