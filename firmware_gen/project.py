@@ -100,9 +100,8 @@ def files_digest(files: Mapping[str, bytes]) -> str:
 def default_backends() -> dict[str, Backend]:
     """The shipped runtimes by name."""
     from firmware_gen.backends.aot.backend import AotBackend
-    from firmware_gen.backends.tflm.backend import TflmBackend
 
-    return {"aot": AotBackend(), "tflm": TflmBackend()}
+    return {"aot": AotBackend()}
 
 
 def generate_project(
