@@ -29,6 +29,7 @@ _DTYPES = {
     "FloatStorage": "f4",
     "DoubleStorage": "f8",
     "HalfStorage": "f2",
+    "BFloat16Storage": "u2",
     "LongStorage": "i8",
     "IntStorage": "i4",
     "ShortStorage": "i2",
@@ -131,7 +132,10 @@ class _Unpickler(pickle.Unpickler):
                 f"expected {size * dtype.itemsize}",
                 hint="download the checkpoint again",
             )
-        return np.frombuffer(raw, dtype)
+        data = np.frombuffer(raw, dtype)
+        if storage_type.name == "BFloat16Storage":
+            return (data.astype(np.uint32) << 16).view(np.float32)
+        return data
 
     def _tensor(
         self, storage: NDArray[Any], offset: int, shape: Any, stride: Any, *_rest: Any

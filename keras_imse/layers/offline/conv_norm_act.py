@@ -53,9 +53,9 @@ class ConvNormAct(OfflineLayer):
         inner = with_channels(input_shape, self.conv.channels)
         return [(self.conv, input_shape), (self.norm, inner), (self.act, inner)]
 
-    def call(self, x: tf.Tensor) -> tf.Tensor:
+    def call(self, x: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """Maps ``(batch, time, freq, inputs)`` to ``(batch, time, freq / stride, channels)``."""
-        return self.act(self.norm(self.conv(x)))
+        return self.act(self.norm(self.conv(x, training=training)))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **self.settings}

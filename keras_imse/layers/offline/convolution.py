@@ -13,7 +13,8 @@ class CentredConv(OfflineLayer):
     """``time x freq`` convolution with odd kernel and symmetric zero padding.
 
     Padding is explicit where a stride makes "SAME" lopsided: with stride 2 the first output is
-    centred on the first band. A stride must divide the number of bands.
+    centred on the first band. A stride must divide the number of bands, and does not go together
+    with dilation.
 
     Args:
         channels: Output channels.
@@ -21,6 +22,9 @@ class CentredConv(OfflineLayer):
         use_bias: Whether to add a bias per output channel.
         dilation: Spacing of the taps in time.
         freq_stride: Stride over frequency.
+
+    Raises:
+        ValueError: Both dilation and stride are asked for.
     """
 
     def __init__(
@@ -34,6 +38,8 @@ class CentredConv(OfflineLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if dilation > 1 and freq_stride > 1:
+            raise ValueError("a convolution is either dilated or strided")
         self.channels = channels
         self.kernel_size = tuple(kernel)
         self.use_bias = use_bias
@@ -54,8 +60,14 @@ class CentredConv(OfflineLayer):
         )
         super().build(input_shape)
 
-    def call(self, x: tf.Tensor) -> tf.Tensor:
+    def call(self, x: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """Convolves ``x`` ``(batch, time, freq, inputs)`` to ``(batch, time, freq', channels)``."""
+        dilated = training and self.dilation > 1
+        y = self._by_taps(x) if dilated else self._at_once(x)
+        return y if self.bias is None else tf.nn.bias_add(y, self.bias)
+
+    def _at_once(self, x: tf.Tensor) -> tf.Tensor:
+        """One convolution."""
         padding = "SAME"
         if self.freq_stride > 1:
             side = self.kernel_size[1] // 2
@@ -63,14 +75,28 @@ class CentredConv(OfflineLayer):
             reach = (self.kernel_size[0] // 2) * self.dilation
             x = tf.pad(x, [[0, 0], [reach, reach], [side, tail], [0, 0]])
             padding = "VALID"
-        y = tf.nn.conv2d(
+        return tf.nn.conv2d(
             x,
             self.kernel,
             strides=[1, 1, self.freq_stride, 1],
             padding=padding,
             dilations=[1, self.dilation, 1, 1],
         )
-        return y if self.bias is None else tf.nn.bias_add(y, self.bias)
+
+    def _by_taps(self, x: tf.Tensor) -> tf.Tensor:
+        """One convolution over frequency per tap in time.
+
+        For training: TensorFlow has no gradient of dilated convolutions on CPUs.
+        """
+        frames = tf.shape(x)[1]
+        reach = (self.kernel_size[0] // 2) * self.dilation
+        x = tf.pad(x, [[0, 0], [reach, reach], [0, 0], [0, 0]])
+        taps = []
+        for tap in range(self.kernel_size[0]):
+            start = tap * self.dilation
+            shifted = x[:, start : start + frames]
+            taps.append(tf.nn.conv2d(shifted, self.kernel[tap : tap + 1], 1, "SAME"))
+        return tf.add_n(taps)
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -33,11 +33,11 @@ class DenseBlock(OfflineLayer):
             for i, unit in enumerate(self.units)
         ]
 
-    def call(self, x: tf.Tensor) -> tf.Tensor:
+    def call(self, x: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """Maps ``(batch, time, freq, channels)`` to the same shape."""
         seen = x
         for i, unit in enumerate(self.units):
-            x = unit(seen)
+            x = unit(seen, training=training)
             if i + 1 < self.depth:
                 seen = tf.concat([x, seen], axis=-1)
         return x

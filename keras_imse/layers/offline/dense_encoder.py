@@ -36,9 +36,9 @@ class DenseEncoder(OfflineLayer):
             (self.dense_conv_2, inner),
         ]
 
-    def call(self, x: tf.Tensor) -> tf.Tensor:
+    def call(self, x: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """Maps ``(batch, time, bands, 2)`` to ``(batch, time, bands / 2, channels)``."""
-        return self.dense_conv_2(self.dense_block(self.dense_conv_1(x)))
+        return self.dense_conv_2(self.dense_block(self.dense_conv_1(x), training=training))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "channels": self.channels, "depth": self.depth}

@@ -54,13 +54,13 @@ class MaskDecoder(OfflineLayer):
         """Maps the dense block's output to ``(batch, time, bands, 1)`` before the last 1x1."""
         return self.act(self.norm(self.reduce(self.upsample(x))))
 
-    def call(self, x: tf.Tensor) -> tf.Tensor:
+    def call(self, x: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """Maps ``(batch, time, bands / 2, channels)`` to a mask.
 
         Returns:
             ``(batch, time, bands, 1)`` in 0...1; times the mask limit it is the magnitude factor.
         """
-        y = self.before_final(self.dense_block(x))
+        y = self.before_final(self.dense_block(x, training=training))
         # The last 1x1 has one channel, so the slope per band folds into its factor and bias.
         slope = self.slope[None, None, :, None]
         return tf.sigmoid(y * (slope * self.final.kernel) + slope * self.final.bias)

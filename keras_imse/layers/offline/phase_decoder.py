@@ -39,9 +39,10 @@ class PhaseDecoder(OfflineLayer):
         names = (self.dense_block, self.upsample, self.norm, self.act, self.real_imag)
         return [(part, with_channels(input_shape, self.channels)) for part in names]
 
-    def call(self, x: tf.Tensor) -> tf.Tensor:
+    def call(self, x: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """Maps ``(batch, time, bands / 2, channels)`` to ``(batch, time, bands, 2)``."""
-        return self.real_imag(self.act(self.norm(self.upsample(self.dense_block(x)))))
+        dense = self.dense_block(x, training=training)
+        return self.real_imag(self.act(self.norm(self.upsample(dense))))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "channels": self.channels, "depth": self.depth}
