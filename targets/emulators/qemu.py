@@ -1,0 +1,151 @@
+"""Runs the built image on QEMU's Cortex-M boards, its UART connected to this process.
+
+QEMU counts virtual time in instructions (``-icount shift=0``: one instruction is one nanosecond),
+so the tick counters of the firmware measure instructions and are the same in every run.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from imse_mcu.core import process
+from targets.emulators.errors import EmulatorError, ImageError
+from targets.emulators.image import FirmwareImage
+from targets.model import Target
+from targets.transports import FileTransport, TransportError
+
+QEMU = "qemu-system-arm"
+_ERROR_BYTES = 65536
+
+
+def qemu_argv(target: Target, elf_path: str | Path, *, icount: bool = True) -> list[str]:
+    """The command line that runs an image.
+
+    Args:
+        target: A target whose board is one of QEMU's.
+        elf_path: The linked image.
+        icount: Let virtual time follow the number of instructions.
+
+    Raises:
+        EmulatorError: The target's board is not one of QEMU's.
+    """
+    emulator = target.board.emulator
+    if emulator is None or emulator.kind != "qemu":
+        raise EmulatorError(
+            f"QEMU has no machine for {target.name}",
+            hint="QEMU runs mps2_an386, mps2_an500 and mps3_an547",
+        )
+    argv = [QEMU, "-M", emulator.machine, "-kernel", str(elf_path)]
+    argv += ["-display", "none", "-monitor", "none", "-no-reboot", "-serial", "stdio"]
+    if icount:
+        argv += ["-icount", "shift=0"]
+    return argv
+
+
+class QemuMachine:
+    """A QEMU board running an image; to be used in a ``with`` statement.
+
+    Args:
+        target: A target whose board is one of QEMU's.
+        elf_path: The linked image.
+        icount: Let virtual time follow the number of instructions.
+
+    Raises:
+        EmulatorError: The target's board is not one of QEMU's.
+        ImageError: The ELF is not readable or does not fit the target.
+        ToolNotFoundError: QEMU is not installed.
+    """
+
+    def __init__(self, target: Target, elf_path: str | Path, *, icount: bool = True) -> None:
+        self.target = target
+        self.image = FirmwareImage(Path(elf_path))
+        _check_memory(self.image, target)
+        argv = qemu_argv(target, self.image.path, icount=icount)
+        self._child = process.start(argv, what=f"run the image on {target.name}")
+        self._transports: list[QemuTransport] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def instructions_per_cycle(self) -> float:
+        """Instructions that one tick of the processor clock stands for with ``icount``."""
+        return 1e9 / self.target.mcu.clock_hz
+
+    def transport(self) -> QemuTransport:
+        """The UART as a byte transport."""
+        transport = QemuTransport(self)
+        self._transports.append(transport)
+        return transport
+
+    def descriptors(self) -> tuple[int, int]:
+        """Own copies of the descriptors to read from and write to.
+
+        Raises:
+            EmulatorError: QEMU has ended.
+        """
+        stdin, stdout = self._child.stdin, self._child.stdout
+        if stdin is None or stdout is None or stdin.closed or stdout.closed:
+            raise EmulatorError("QEMU was shut down")
+        return os.dup(stdout.fileno()), os.dup(stdin.fileno())
+
+    def last_words(self) -> str:
+        """What QEMU printed to its error output, on one line."""
+        stderr = self._child.stderr
+        if stderr is None or stderr.closed:
+            return ""
+        if self._child.poll() is None:
+            os.set_blocking(stderr.fileno(), False)
+        data = stderr.read(_ERROR_BYTES) or b""
+        return " ".join(data.decode("utf-8", "replace").split())
+
+    def close(self) -> None:
+        """Shut QEMU down."""
+        for transport in self._transports:
+            transport.close()
+        process.stop(self._child)
+
+
+class QemuTransport(FileTransport):
+    """The UART of a QEMU board; times are the host's.
+
+    Args:
+        machine: The running machine.
+    """
+
+    def __init__(self, machine: QemuMachine) -> None:
+        self._machine = machine
+        read_fd, write_fd = machine.descriptors()
+        super().__init__(read_fd, write_fd, f"QEMU {machine.target.name}")
+
+    def read(self, timeout_s: float) -> bytes:
+        """Return what has arrived; an error carries QEMU's own message."""
+        try:
+            return super().read(timeout_s)
+        except TransportError as error:
+            said = self._machine.last_words()
+            if not said:
+                raise
+            raise TransportError(f"{error.message}: {said}") from error
+
+
+def _check_memory(image: FirmwareImage, target: Target) -> None:
+    for segment in image.segments:
+        region = target.mcu.region_at(segment.address)
+        if region is None or not region.contains(segment.address, len(segment.data)):
+            raise ImageError(
+                f"{image.path.name}: {len(segment.data)} bytes at 0x{segment.address:08x} "
+                f"lie outside the memory of {target.name}",
+                hint="build the project for this target",
+            )
