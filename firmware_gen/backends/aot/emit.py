@@ -124,7 +124,7 @@ class Emitter:
             base = f"imse_{buffer.kind}"
             text = f"{base} + {placement.offset * size}" if placement.offset else base
         elif buffer.ring is not None and placement.in_newest_row:
-            row = placement.strides[1] * size
+            row = buffer.size_bytes // buffer.ring.rows
             text = (
                 f"imse_state + {buffer.offset + placement.offset * size} + "
                 f"{head_name(buffer.ring)} * {row}"

@@ -46,8 +46,8 @@ def network_source(
     """
     reset = _reset(layout, plan, source)
     heads = sorted({(ring.rows, head_name(ring)) for ring in layout.rings})
-    headers = [f'#include "{name}"' for name in _headers(source)]
     prologue, epilogue = emitter.window_prologue(), emitter.epilogue()
+    headers = [f'#include "{name}"' for name in _headers(source)]
     advance = [f"{name} = {name} + 1 < {rows} ? {name} + 1 : 0;" for rows, name in heads]
     text = [
         f"/* The network '{metadata.model}' compiled ahead of time. Generated, do not edit.",

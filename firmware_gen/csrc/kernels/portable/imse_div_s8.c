@@ -33,6 +33,15 @@ static int32_t one_over_one_plus(int32_t a) {
   return shift_left_saturated(x, 1);
 }
 
+/* value / 2^exponent. Beyond 31 the interpreter's host shifts modulo 32 and compares with a mask of
+ * all ones; small numerators get there, so this is followed. */
+static int32_t shift_right(int32_t value, int32_t exponent) {
+  if (exponent <= 31) {
+    return imse_round_shift(value, exponent);
+  }
+  return (value >> (exponent & 31)) + (value >= 0 ? 1 : 0);
+}
+
 static int32_t divide(const imse_div_t *p, int32_t a, int32_t b) {
   a += p->a_offset;
   b += p->b_offset;
@@ -49,7 +58,7 @@ static int32_t divide(const imse_div_t *p, int32_t a, int32_t b) {
   const int32_t quotient = imse_high_multiply((int32_t)((uint32_t)a << headroom), inverse);
   const int32_t shift = p->out.shift - (31 - zeros) - headroom;
   const int32_t scaled =
-      imse_round_shift(imse_high_multiply(quotient, p->out.mantissa), -shift);
+      shift_right(imse_high_multiply(quotient, p->out.mantissa), -shift);
   return imse_clamp(scaled + p->output_offset, p->low, p->high);
 }
 

@@ -1,0 +1,277 @@
+"""Every operator with random shapes and parameters: C equals the TFLM interpreter, byte by byte."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import aot_harness
+import pytest
+from aot_harness import GraphBuilder, TensorNode
+
+CASES = 8
+Maker = Callable[[GraphBuilder], TensorNode]
+
+
+def _wide(b: GraphBuilder, x: TensorNode, y: TensorNode) -> TensorNode:
+    """An int16 tensor with all bits in use, made of two int8 ones."""
+    high = b.requant(x, "int16", 0.004, 0)
+    low = b.requant(y, "int16", 0.00003, 0)
+    return b.binary("ADD", high, low, scale=0.00011)
+
+
+def _wide_pair(b: GraphBuilder, shape: tuple[int, ...]) -> tuple[TensorNode, TensorNode]:
+    size = 1
+    for extent in shape:
+        size *= extent
+    x = b.input((1, 1, 1, 4 * size))
+    parts = [b.reshape(part, shape) for part in b.split(x, [size] * 4, 3)]
+    return _wide(b, *parts[:2]), _wide(b, *parts[2:])
+
+
+def conv(b: GraphBuilder) -> TensorNode:
+    r = b.rng
+    kernel = (int(r.integers(1, 4)), int(r.integers(1, 6)))
+    dilation = (int(r.integers(1, 3)), int(r.integers(1, 3)))
+    x = b.input((1, int(r.integers(5, 9)), int(r.integers(9, 14)), int(r.choice([1, 3, 4, 8, 10]))))
+    stride = (1, 1) if max(dilation) > 1 else (int(r.integers(1, 3)), int(r.integers(1, 3)))
+    return b.conv(
+        x, int(r.integers(1, 9)), kernel, stride=stride, dilation=dilation,
+        same=bool(r.integers(2)), activation=int(r.choice([0, 0, 1, 3, 2])),
+        bias=bool(r.integers(4)),
+    )
+
+
+def pointwise(b: GraphBuilder) -> TensorNode:
+    r = b.rng
+    x = b.input((1, int(r.integers(1, 4)), int(r.integers(1, 20)), int(r.integers(1, 40))))
+    return b.conv(x, int(r.integers(1, 40)))
+
+
+def grouped(b: GraphBuilder) -> TensorNode:
+    groups = int(b.rng.integers(2, 4))
+    x = b.input((1, 4, 6, 4 * groups))
+    return b.conv(x, 3 * groups, (3, 3), same=True, groups=groups)
+
+
+def depthwise(b: GraphBuilder) -> TensorNode:
+    r = b.rng
+    kernel = (int(r.choice([1, 3])), int(r.choice([1, 3, 5, 11])))
+    x = b.input((1, int(r.integers(3, 6)), int(r.integers(11, 24)), int(r.integers(1, 13))))
+    stride = (1, 1) if r.integers(3) else (2, 2)
+    dilation = (1, int(r.choice([1, 1, 2]))) if stride == (1, 1) and kernel[1] < 5 else (1, 1)
+    return b.conv(
+        x, 0, kernel, stride=stride, dilation=dilation, same=bool(r.integers(2)),
+        depthwise=True, multiplier=int(r.choice([1, 1, 1, 2])),
+    )
+
+
+def fully_connected(b: GraphBuilder) -> TensorNode:
+    r = b.rng
+    rows, depth, channels = (int(r.integers(1, n)) for n in (5, 40, 20))
+    x = b.input((rows, depth))
+    scales = [0.01] if r.integers(2) else list(2.0 ** r.uniform(-9, -6, channels))
+    weights = b.constant(r.integers(-127, 128, (channels, depth)).astype("int8"), scales)
+    bias = b.constant(
+        r.integers(-3000, 3000, channels).astype("int32"), [0.04 * float(s) for s in scales]
+    )
+    return b.op(
+        "FULLY_CONNECTED", [x, weights, bias], b.tensor((rows, channels), scale=0.02 * depth**0.5),
+        fusedActivationFunction=0, keepNumDims=True,
+    )
+
+
+def binary(b: GraphBuilder) -> TensorNode:
+    r = b.rng
+    shapes = [
+        ((1, 2, 9, 8), (1, 2, 9, 8)),
+        ((1, 2, 9, 8), (1, 1, 1, 8)),
+        ((1, 2, 9, 8), (1, 2, 9, 1)),
+        ((1, 1, 1, 1), (1, 2, 9, 8)),
+        ((1, 2, 1, 8), (1, 1, 9, 1)),
+        ((9, 8), (1, 2, 9, 8)),
+    ]
+    first, second = shapes[int(r.integers(len(shapes)))]
+    sizes = [1, 1]
+    for i, shape in enumerate((first, second)):
+        for extent in shape:
+            sizes[i] *= extent
+    x = b.input((1, 1, 1, sum(sizes)))
+    parts = b.split(x, sizes, 3)
+    a = b.requant(b.reshape(parts[0], first))
+    c = b.requant(b.reshape(parts[1], second))
+    kind = str(r.choice(["ADD", "SUB", "MUL"]))
+    scale = a.scales[0] * c.scales[0] * 100 if kind == "MUL" else None
+    return b.binary(kind, a, c, scale=scale, activation=int(r.choice([0, 0, 1])))
+
+
+def constant_operand(b: GraphBuilder) -> TensorNode:
+    x = b.input((1, 2, 9, 8))
+    values = b.rng.integers(-128, 128, (1, 1, 9, 8)).astype("int8")
+    c = b.constant(values, [float(2.0 ** b.rng.uniform(-7, -3))], int(b.rng.integers(-9, 9)))
+    kind = str(b.rng.choice(["ADD", "SUB", "MUL"]))
+    return b.binary(kind, *((x, c) if b.rng.integers(2) else (c, x)))
+
+
+def quotient(b: GraphBuilder) -> TensorNode:
+    x = b.input((1, 1, 1, 240))
+    a, c = (b.reshape(part, (1, 3, 5, 8)) for part in b.split(x, [120, 120], 3))
+    # The divisor's zero point is out of its range, as the interpreter has no result for 0 / 0.
+    divisor = b.requant(c, point=-128, scale=0.1)
+    shifted = b.requant(divisor, scale=0.1, point=-100)
+    logistic = b.op("LOGISTIC", [shifted], b.tensor(shifted.shape, scale=1 / 256, point=-128))
+    positive = b.binary("ADD", logistic, logistic, scale=1 / 64, point=-128)
+    offset = b.constant(b.rng.integers(40, 128, (1, 1, 1, 1)).astype("int8"), [0.02], -128)
+    return b.binary("DIV", b.requant(a), b.binary("ADD", positive, offset, 0.03, -128))
+
+
+def wide_binary(b: GraphBuilder) -> TensorNode:
+    a, c = _wide_pair(b, (1, 3, 4, 8))
+    kind = str(b.rng.choice(["ADD", "SUB", "MUL"]))
+    scale = a.scales[0] * c.scales[0] * 30000 if kind == "MUL" else None
+    return b.binary(kind, a, c, scale=scale)
+
+
+def wide_broadcast(b: GraphBuilder) -> TensorNode:
+    a, c = _wide_pair(b, (1, 3, 4, 8))
+    c = b.strided_slice(c, [0, 0, 0, 0], [1, 3, 4, 1])
+    kind = str(b.rng.choice(["ADD", "SUB", "MUL"]))
+    return b.binary(kind, a, c, scale=a.scales[0] * (c.scales[0] * 3e4 if kind == "MUL" else 2))
+
+
+def wide_matmul(b: GraphBuilder) -> TensorNode:
+    a, c = _wide_pair(b, (1, 2, 6, 6))
+    y = b.tensor((1, 2, 6, 6), "int16", a.scales[0] * c.scales[0] * 40000)
+    adj = bool(b.rng.integers(2)), bool(b.rng.integers(2))
+    return b.op("BATCH_MATMUL", [a, c], y, adjX=adj[0], adjY=adj[1])
+
+
+def wide_root(b: GraphBuilder) -> TensorNode:
+    a, c = _wide_pair(b, (1, 2, 3, 8))
+    square = b.binary("MUL", a, a, scale=a.scales[0] ** 2 * float(b.rng.choice([40000, 2e5])))
+    scale = 1.0 / (square.scales[0] ** 0.5 * float(b.rng.choice([3e3, 1e4, 3e4])))
+    del c
+    return b.op("RSQRT", [square], b.tensor(square.shape, "int16", scale))
+
+
+def wide_requantize(b: GraphBuilder) -> TensorNode:
+    a, c = _wide_pair(b, (1, 2, 3, 8))
+    del c
+    if b.rng.integers(2):
+        return b.requant(a, "int16", a.scales[0] * float(2.0 ** b.rng.uniform(-2, 2)), 0)
+    return b.requant(a, "int8", a.scales[0] * float(2.0 ** b.rng.uniform(5, 9)))
+
+
+def wide_moves(b: GraphBuilder) -> TensorNode:
+    a, c = _wide_pair(b, (1, 3, 4, 8))
+    y = b.transpose(b.reshape(a, (1, 4, 3, 8)), (0, 2, 1, 3))
+    return b.binary("ADD", b.transpose(y, (0, 3, 1, 2)), b.reshape(c, (1, 8, 3, 4)))
+
+
+def matmul(b: GraphBuilder) -> TensorNode:
+    r = b.rng
+    rows, depth, cols, heads = (int(r.integers(1, 9)) for _ in range(4))
+    adj_x, adj_y = bool(r.integers(2)), bool(r.integers(2))
+    one = bool(r.integers(3) == 0)
+    first = (1, heads, depth, rows) if adj_x else (1, heads, rows, depth)
+    count = 1 if one else heads
+    second = (1, count, cols, depth) if adj_y else (1, count, depth, cols)
+    sizes = [heads * rows * depth, count * depth * cols]
+    parts = b.split(b.input((1, 1, 1, sum(sizes))), sizes, 3)
+    a = b.requant(b.reshape(parts[0], first))
+    c = b.requant(b.reshape(parts[1], second))
+    scale = a.scales[0] * c.scales[0] * 60 * depth**0.5
+    y = b.tensor((1, heads, rows, cols), scale=scale)
+    return b.op("BATCH_MATMUL", [a, c], y, adjX=adj_x, adjY=adj_y)
+
+
+def mean(b: GraphBuilder) -> TensorNode:
+    r = b.rng
+    shape = tuple(int(n) for n in r.integers(2, 9, 4))
+    axes = [[1], [2], [3], [1, 2], [2, 3], [-1], [1, 2, 3]][int(r.integers(7))]
+    keep = bool(r.integers(2))
+    x = b.input((1, *shape[1:]))
+    positive = [axis % 4 for axis in axes]
+    out = [1 if i in positive else n for i, n in enumerate(x.shape) if keep or i not in positive]
+    y = b.tensor(out, scale=0.02)
+    return b.op("MEAN", [x, b.ints(axes)], y, keepDims=keep)
+
+
+def average_pool(b: GraphBuilder) -> TensorNode:
+    r = b.rng
+    x = b.input((1, 6, 9, 5))
+    same = bool(r.integers(2))
+    filt, stride = [int(n) for n in r.integers(1, 4, 2)], [int(n) for n in r.integers(1, 3, 2)]
+    size = [
+        -(-n // s) if same else (n - k) // s + 1
+        for n, k, s in zip((6, 9), filt, stride, strict=True)
+    ]
+    return b.op(
+        "AVERAGE_POOL_2D", [x], b.like(x, (1, *size, 5)), padding=0 if same else 1,
+        strideH=stride[0], strideW=stride[1], filterHeight=filt[0], filterWidth=filt[1],
+        fusedActivationFunction=int(r.choice([0, 1])),
+    )
+
+
+def prelu(b: GraphBuilder) -> TensorNode:
+    x = b.input((1, 2, 7, 9))
+    alpha = b.constant(
+        b.rng.integers(-128, 128, (1, 1, 9)).astype("int8"), [0.004], int(b.rng.integers(-5, 5))
+    )
+    return b.op("PRELU", [x, alpha], b.tensor(x.shape))
+
+
+def tables(b: GraphBuilder) -> TensorNode:
+    x = b.requant(b.input((1, 1, 4, 64)), scale=float(2.0 ** b.rng.uniform(-6, -2)))
+    kind = str(b.rng.choice(["LOGISTIC", "ELU", "HARD_SWISH", "QUANTIZE"]))
+    if kind == "LOGISTIC":
+        return b.unary(kind, x, 1 / 256, -128)
+    if kind == "HARD_SWISH":
+        return b.unary(kind, x, x.scales[0] * float(b.rng.uniform(0.3, 2.0)))
+    return b.unary(kind, x)
+
+
+def root(b: GraphBuilder) -> TensorNode:
+    x = b.requant(b.input((1, 1, 4, 64)), scale=0.05, point=-128)
+    return b.unary("RSQRT", x, float(2.0 ** b.rng.uniform(-6, -3)))
+
+
+def moves(b: GraphBuilder) -> TensorNode:
+    r = b.rng
+    x = b.input((1, 4, 6, 10))
+    choice = int(r.integers(6))
+    if choice == 0:
+        return b.transpose(x, tuple(int(i) for i in r.permutation(4)))
+    if choice == 1:
+        return b.pad(x, [(0, 0), (1, 2), (3, 0), (0, 0)])
+    if choice == 2:
+        return b.pad(x, [(0, 0), (0, 0), (1, 1), (2, 1)])
+    if choice == 3:
+        return b.strided_slice(x, [0, 1, 0, 2], [1, 4, 6, 9], [1, 2, 3, 2])
+    parts = b.split(x, [3, 2, 5], 3)
+    if choice == 4:
+        return b.concat([parts[2], b.requant(parts[1], "int8", *_same(x)), parts[0]], 3)
+    tail = b.op("SLICE", [x, b.ints([0, 1, 2, 0]), b.ints([1, 2, 3, 10])], b.like(x, (1, 2, 3, 10)))
+    return b.concat([tail, b.transpose(b.transpose(tail, (0, 2, 1, 3)), (0, 2, 1, 3))], 2)
+
+
+def _same(x: TensorNode) -> tuple[float, int]:
+    return x.scales[0], x.zero_points[0]
+
+
+MAKERS: list[Maker] = [
+    conv, pointwise, grouped, depthwise, fully_connected, binary, constant_operand, quotient,
+    wide_binary, wide_broadcast, wide_matmul, wide_root, wide_requantize, wide_moves, matmul, mean,
+    average_pool, prelu, tables, root, moves,
+]
+
+
+@pytest.mark.parametrize("maker", MAKERS, ids=lambda maker: maker.__name__)
+def test_operator_equals_interpreter(maker: Maker, tmp_path: Path) -> None:
+    models = []
+    for seed in range(CASES):
+        b = GraphBuilder(seed)
+        y = maker(b)
+        assert b.features is not None
+        models.append(b.model(y, b.requant(b.features)))
+    aot_harness.assert_equal(models, tmp_path)

@@ -1,0 +1,187 @@
+"""State carried over many frames: ring buffers, running sums, plain copies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import aot_harness
+import numpy as np
+import pytest
+from aot_harness import GraphBuilder, TensorNode
+from firmware_gen.backends.aot.lower import lower
+from firmware_gen.backends.aot.rings import find_rings
+
+FRAMES = 40
+
+
+def _causal(
+    b: GraphBuilder, x: TensorNode, rows: int, columns: int, *, initial: bool, depthwise: bool
+) -> TensorNode:
+    whole = b.extend(x, rows - 1, initial)
+    if columns > 1:
+        side = columns // 2
+        whole = b.pad(whole, [(0, 0), (0, 0), (side, side), (0, 0)])
+    return b.conv(whole, 6, (rows, columns), depthwise=depthwise)
+
+
+@pytest.mark.parametrize("initial", [False, True])
+def test_causal_convolutions(initial: bool, tmp_path: Path) -> None:
+    models = []
+    for seed, (rows, columns, depthwise) in enumerate(
+        [(3, 3, True), (11, 1, True), (3, 5, True), (3, 3, False), (2, 1, False), (4, 1, True)]
+    ):
+        b = GraphBuilder(seed)
+        x = b.input((1, 1, 9, 4 if depthwise else 3))
+        y = b.requant(x)
+        out = _causal(b, y, rows, columns, initial=initial, depthwise=depthwise)
+        models.append(b.model(out, b.requant(x)))
+        assert len(find_rings(lower(models[-1].graph, models[-1].metadata))) == 1
+    aot_harness.assert_equal(models, tmp_path, FRAMES)
+
+
+def test_running_sum_over_a_window(tmp_path: Path) -> None:
+    models = []
+    for seed in range(3):
+        b = GraphBuilder(seed)
+        x = b.input((1, 1, 1, 20))
+        whole = b.extend(b.requant(x), 15, initial=seed != 1)
+        y = b.conv(whole, 0, (16, 1), depthwise=True, equal_taps=True)
+        models.append(b.model(y, b.requant(x)))
+        ring = find_rings(lower(models[-1].graph, models[-1].metadata))[0]
+        assert ring.window is not None
+    aot_harness.assert_equal(models, tmp_path, 3 * FRAMES)
+
+
+def test_state_that_is_no_ring_is_copied(tmp_path: Path) -> None:
+    b = GraphBuilder(3)
+    x = b.input((1, 1, 8, 4))
+    whole = b.extend(b.requant(x), 3, initial=True)
+    total = b.op("MEAN", [whole, b.ints([1])], b.tensor((1, 1, 8, 4)), keepDims=True)
+    model = b.model(total, b.requant(x))
+    assert not find_rings(lower(model.graph, model.metadata))
+    aot_harness.assert_equal([model], tmp_path, FRAMES)
+
+
+def test_recurrent_state(tmp_path: Path) -> None:
+    b = GraphBuilder(4)
+    x = b.input((1, 1, 8, 4))
+    state = b.like(x, (1, 1, 8, 4))
+    mixed = b.binary("ADD", b.requant(x), state, scale=0.05, point=4)
+    after = b.op("QUANTIZE", [mixed], b.like(x, (1, 1, 8, 4)))
+    b.states.append((state, after, None))
+    aot_harness.assert_equal([b.model(mixed, b.requant(x))], tmp_path, FRAMES)
+
+
+def test_features_straight_into_a_ring(tmp_path: Path) -> None:
+    b = GraphBuilder(5)
+    x = b.input((1, 1, 9, 4))
+    y = _causal(b, x, 3, 3, initial=False, depthwise=True)
+    aot_harness.assert_equal([b.model(y, b.requant(x))], tmp_path, FRAMES)
+
+
+def _strips(b: GraphBuilder, x: TensorNode) -> TensorNode:
+    """Pointwise convolution, split into identity and three depthwise branches, concatenation."""
+    c = x.shape[3]
+    y = b.conv(x, c)
+    part = c // 8
+    keep, square, wide, tall = b.split(y, [c - 3 * part, part, part, part], 3)
+    branches = [keep]
+    whole = b.pad(b.extend(square, 2), [(0, 0), (0, 0), (1, 1), (0, 0)])
+    branches.append(b.conv(whole, 0, (3, 3), depthwise=True))
+    branches.append(b.conv(wide, 0, (1, 11), same=True, depthwise=True))
+    branches.append(b.conv(b.extend(tall, 10), 0, (11, 1), depthwise=True))
+    same = [b.op("QUANTIZE", [branch], b.like(y, branch.shape)) for branch in branches[1:]]
+    return b.concat([keep, *same], 3)
+
+
+def _gated(b: GraphBuilder, x: TensorNode, hidden: int) -> TensorNode:
+    """Pointwise, causal depthwise 3x3, split, hard swish of one half times the other, pointwise."""
+    whole = b.pad(b.extend(b.conv(x, 2 * hidden), 2), [(0, 0), (0, 0), (1, 1), (0, 0)])
+    gate, value = b.split(b.conv(whole, 0, (3, 3), depthwise=True), [hidden, hidden], 3)
+    swish = b.unary("HARD_SWISH", gate, gate.scales[0] * 0.7)
+    product = b.binary("MUL", swish, value, swish.scales[0] * value.scales[0] * 40)
+    return b.binary("ADD", x, b.conv(product, x.shape[3]), x.scales[0] * 1.5, 0)
+
+
+def _attention(b: GraphBuilder, x: TensorNode, heads: int, window: int) -> TensorNode:
+    _, _, f, c = x.shape
+    d = c // heads
+
+    def split_heads(y: TensorNode) -> TensorNode:
+        y = b.transpose(b.reshape(y, (1, f, 2, heads, d // 2)), (0, 3, 1, 2, 4))
+        return b.reshape(y, (1, heads, f, d))
+
+    def positive(y: TensorNode) -> TensorNode:
+        one = b.constant(np.array([[[[127]]]], np.int8), [1 / 127])
+        return b.binary("ADD", b.unary("ELU", y, 0.03, -90), one, 0.03, -128)
+
+    def rotate(y: TensorNode) -> TensorNode:
+        angle = b.rng.integers(-127, 128, (2, 1, 1, f, c)).astype(np.int8)
+        first, second = b.split(y, [c // 2, c // 2], 3)
+        swapped = b.concat([second, first], 3)
+        a = b.binary("MUL", y, b.constant(angle[0], [1 / 127]), y.scales[0])
+        s = b.binary("MUL", swapped, b.constant(angle[1], [1 / 127]), y.scales[0])
+        return b.binary("ADD", a, s, y.scales[0] * 1.4)
+
+    q, k = positive(b.conv(x, c)), positive(b.conv(x, c))
+    v, gate = b.conv(x, c), b.conv(x, c)
+    whole = b.pad(b.extend(v, 2), [(0, 0), (0, 0), (2, 2), (0, 0)])
+    position = b.conv(whole, 0, (3, 5), depthwise=True)
+    qr, kr = split_heads(rotate(q)), split_heads(rotate(k))
+    qh, kh, vh = split_heads(q), split_heads(k), split_heads(v)
+    kv = b.op(
+        "BATCH_MATMUL", [kr, vh], b.tensor((1, heads, d, d), scale=kr.scales[0] * vh.scales[0] * 60),
+        adjX=True, adjY=False,
+    )
+    ks = b.op("MEAN", [kh, b.ints([2])], b.tensor((1, heads, d), scale=0.03), keepDims=False)
+    summaries = []
+    for summary in (kv, ks):
+        row = b.reshape(summary, (1, 1, 1, int(np.prod(summary.shape))))
+        ext = b.extend(row, window - 1, initial=True)
+        summaries.append(b.conv(ext, 0, (window, 1), depthwise=True, equal_taps=True))
+    mean_kv = b.reshape(summaries[0], (1, heads, d, d))
+    mean_k = b.reshape(summaries[1], (1, heads, d, 1))
+    z = b.op(
+        "BATCH_MATMUL", [qh, mean_k], b.tensor((1, heads, f, 1), scale=0.1), adjX=False, adjY=False
+    )
+    num = b.op(
+        "BATCH_MATMUL", [qr, mean_kv], b.tensor((1, heads, f, d), scale=0.2), adjX=False, adjY=False
+    )
+    wide = b.requant(b.unary("LOGISTIC", z, 1 / 256, -128), "int16", 1 / 30000, 0)
+    floor = b.constant(np.array([[[[3000]]]], np.int16), [1 / 30000])
+    inverse = b.op(
+        "RSQRT", [b.binary("ADD", wide, floor, 1 / 16000)],
+        b.tensor(z.shape, "int16", 5.0 / 30000),
+    )
+    square = b.binary("MUL", inverse, inverse, 20.0 / 32000)
+    attended = b.binary("MUL", b.requant(num, "int16", 0.2 / 200, 0), square, 0.002)
+    merged = b.requant(attended, "int8", 0.4)
+    back = b.transpose(b.reshape(merged, (1, heads, f, 2, d // 2)), (0, 2, 3, 1, 4))
+    result = b.binary("ADD", b.reshape(back, (1, 1, f, c)), position, 0.5)
+    return b.conv(b.binary("MUL", result, gate, 1.0), c)
+
+
+def _network(seed: int) -> aot_harness.QuantizedModel:
+    b = GraphBuilder(seed)
+    x = b.input((1, 1, 32, 3))
+    alpha = b.constant(b.rng.integers(-127, 128, (1, 1, 16)).astype(np.int8), [0.004])
+    skip = b.op(
+        "PRELU", [b.conv(x, 16, (1, 5), stride=(1, 2), same=True), alpha], b.tensor((1, 1, 16, 16))
+    )
+    y = b.conv(skip, 24, (1, 3), stride=(1, 2), same=True)
+    y = _gated(b, _attention(b, _strips(b, y), 3, 9), 20)
+    up = b.op("QUANTIZE", [b.reshape(b.conv(y, 32), (1, 1, 16, 16))], b.like(skip, (1, 1, 16, 16)))
+    y = b.conv(b.concat([up, skip], 3), 16)
+    mask = b.reshape(b.conv(y, 2, (1, 3), same=True), (1, 1, 32, 1))
+    slope = b.constant(b.rng.integers(60, 128, (1, 1, 32, 1)).astype(np.int8), [0.01])
+    mask = b.unary("LOGISTIC", b.binary("MUL", mask, slope, 0.05), 1 / 256, -128)
+    phase = b.reshape(b.conv(y, 4, (1, 3), same=True), (1, 1, 32, 2))
+    return b.model(mask, phase)
+
+
+def test_whole_networks(tmp_path: Path) -> None:
+    models = [_network(seed) for seed in range(3)]
+    rings = find_rings(lower(models[0].graph, models[0].metadata))
+    assert len(rings) == len(models[0].metadata.states)
+    assert sum(ring.window is not None for ring in rings) == 2
+    aot_harness.assert_equal(models, tmp_path, 2 * FRAMES)
