@@ -175,7 +175,8 @@ def calibrate(
         )
     runner = FloatRunner(model, initial_states, preserve_all=True)
     observed = [t.index for t in runner.graph.tensors if not t.is_constant and t.dtype == "float32"]
-    builders = {index: HistogramBuilder() for index in observed}
+    shapes = {index: runner.graph.tensors[index].shape for index in observed}
+    builders = {i: HistogramBuilder(shape[-1] if shape else 1) for i, shape in shapes.items()}
     pending: dict[int, list[np.ndarray]] = {index: [] for index in observed}
 
     def flush() -> None:

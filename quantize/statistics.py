@@ -19,9 +19,15 @@ class HistogramBuilder:
     The range is always a power of two, so that doubling merges pairs of bins exactly. Frames of
     different loudness (octaves of their mean square) are counted apart, so that a frame's values
     can later be weighted by the frame's own power.
+
+    Args:
+        channels: Size of the last axis.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, channels: int = 1) -> None:
+        self.channels = channels
+        self.channel_shares = np.zeros(channels)
+        self.frame_count = 0
         self.limit = 0.0
         self.counts: dict[int, np.ndarray] = {}
         self.frames: dict[int, int] = {}
@@ -50,6 +56,7 @@ class HistogramBuilder:
         self.count += values.size
         self.total += float(values.sum(dtype=np.float64))
         self.squares += float(powers.sum()) * values.shape[1]
+        self._add_channels(values, powers)
         self._grow(max(-low, high))
         positions = ((values + self.limit) * (BINS / (2.0 * self.limit))).astype(np.int64)
         np.minimum(positions, BINS - 1, out=positions)
@@ -60,6 +67,13 @@ class HistogramBuilder:
             added = np.bincount(chosen.ravel(), minlength=BINS)
             self.counts[key] = self.counts.get(key, 0) + added
             self.frames[key] = self.frames.get(key, 0) + len(chosen)
+
+    def _add_channels(self, values: np.ndarray, powers: np.ndarray) -> None:
+        frames = values.reshape(len(values), -1, self.channels)
+        channel_powers = np.mean(np.square(frames, dtype=np.float64), axis=1)
+        loud = powers > 0
+        self.channel_shares += np.sum(channel_powers[loud] / powers[loud, None], axis=0)
+        self.frame_count += len(values)
 
     def _grow(self, magnitude: float) -> None:
         needed = max(magnitude, 2.0**_LOWEST_LEVEL)
@@ -83,6 +97,7 @@ class HistogramBuilder:
             limit=self.limit,
             level_counts={key: self.counts[key] for key in sorted(self.counts)},
             level_frames={key: self.frames[key] for key in sorted(self.frames)},
+            channel_levels=np.sqrt(self.channel_shares / max(self.frame_count, 1)),
         )
 
 
@@ -100,6 +115,7 @@ class TensorStatistics:
         level_counts: Histogram counts (``BINS`` long) of the frames whose mean square lies in
             [2^level, 2^(level + 1)), by level.
         level_frames: Number of those frames.
+        channel_levels: RMS of every channel relative to its frame's, averaged over frames.
     """
 
     minimum: float
@@ -110,6 +126,7 @@ class TensorStatistics:
     limit: float
     level_counts: Mapping[int, np.ndarray]
     level_frames: Mapping[int, int]
+    channel_levels: np.ndarray
 
     @cached_property
     def counts(self) -> np.ndarray:

@@ -24,12 +24,14 @@ from quantize.costs import graph_costs
 from quantize.errors import QuantizeError
 from quantize.flatmodel import FlatModel
 from quantize.inspect import assert_integer_only
+from quantize.passes.equalize import equalize
 from quantize.passes.fold_affine import fold_affine
 from quantize.recipe import Recipe, load_recipe
 from quantize.schemes.ptq import quantize_model
 from quantize.tflm_host import TflmRunner, quantize_values
 
 Progress = Callable[[str, int, int], None]
+_SURVEY_FRAMES = 400
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +89,8 @@ def quantize_streaming(
     float_tflite = bytes(model) if isinstance(model, bytes) else convert_streaming(model)
     float_tflite = prepare_float(float_tflite)
     notify("convert", 1, 1)
+    if recipe.equalize:
+        float_tflite = equalize_float(float_tflite, sequences, rows)
     calibration = calibrate(
         float_tflite,
         sequences,
@@ -111,6 +115,29 @@ def prepare_float(float_tflite: bytes) -> bytes:
     """Apply the exact float rewrites that quantization builds on."""
     model = FlatModel.from_bytes(float_tflite, source="float model")
     fold_affine(model)
+    return model.to_bytes()
+
+
+def equalize_float(
+    float_tflite: bytes,
+    sequences: Sequence[np.ndarray],
+    initial_states: Mapping[str, np.ndarray],
+) -> bytes:
+    """Balance channel ranges of a prepared float model, which stays the same function.
+
+    Args:
+        float_tflite: What :func:`prepare_float` returned.
+        sequences: Feature sequences; a share of their frames is looked at.
+        initial_states: Initial time row per state.
+
+    Returns:
+        The balanced float model.
+    """
+    share = max(1, _SURVEY_FRAMES // max(1, len(sequences)))
+    survey = calibrate(float_tflite, [s[:share] for s in sequences], initial_states=initial_states)
+    model = FlatModel.from_bytes(float_tflite, source="float model")
+    held = [name for name, row in initial_states.items() if np.any(row)]
+    equalize(model, survey, held)
     return model.to_bytes()
 
 

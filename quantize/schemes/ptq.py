@@ -221,7 +221,8 @@ class _Quantizer:
 
     def _quantize_weighted(self, op: OpNode) -> None:
         weights, bias, axis = constraints.WEIGHTED[op.kind]
-        input_scale = self._of(op.operand(0)).scale
+        source = op.operand(0)
+        input_scale = source.scales[0] if source.scales else self._of(source).scale
         quantized = quantize_weights(op, weights, axis, search=self.recipe.weight_search)
         if len(op.inputs) > bias and op.inputs[bias] is not None:
             quantized = quantize_bias(op, quantized, weights, bias, input_scale)

@@ -1,0 +1,204 @@
+"""Balance ranges across linear operators, exactly, before a scale must be shared.
+
+Three places let a factor per channel in on one side and out on the other without changing the
+network: a gate (``linear * other`` read by convolutions), a convolution whose result only feeds a
+depthwise convolution through its state, and a convolution that is concatenated with a skip and
+read by convolutions. Scaling weights costs nothing at run time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+import numpy as np
+
+from quantize.calibration import Calibration
+from quantize.flatmodel import FlatModel, OpNode, TensorNode
+from quantize.ranges import least_error_range
+
+_STRENGTH = 0.5
+_LARGEST_FACTOR = 8.0
+_LINEAR = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3}
+
+
+def equalize(model: FlatModel, survey: Calibration, held_states: Collection[str] = ()) -> int:
+    """Balance every place that allows it.
+
+    Args:
+        model: Float model read from the surveyed flatbuffer, changed in place.
+        survey: Statistics of its tensors.
+        held_states: States with an initial value, which must keep their meaning.
+
+    Returns:
+        Number of places balanced.
+    """
+    places = 0
+    for op in model.ops:
+        if op.kind == "MUL":
+            places += _gate(model, op, survey)
+        elif op.kind == "CONCATENATION" and op.options["axis"] == len(op.outputs[0].shape) - 1:
+            places += _skip(model, op, survey)
+        elif op.kind == "CONCATENATION":
+            places += _state(model, op, survey, held_states)
+    return places
+
+
+def _factors(levels: np.ndarray) -> np.ndarray:
+    """Factors that bring uneven channel levels closer together."""
+    safe = np.maximum(levels, 1e-6 * max(float(levels.max()), 1e-30))
+    center = np.exp(np.mean(np.log(safe)))
+    return np.clip((center / safe) ** _STRENGTH, 1.0 / _LARGEST_FACTOR, _LARGEST_FACTOR)
+
+
+def _gate(model: FlatModel, op: OpNode, survey: Calibration) -> bool:
+    """``mul = linear * other``: scale the linear operand's channels, undo in the readers."""
+    result = op.outputs[0]
+    if not _read_by_convolutions(model, result):
+        return False
+    for operand in op.inputs:
+        if operand is None or operand.shape != result.shape:
+            continue
+        scale = _scaler(model, operand, op)
+        if scale is not None:
+            factors = _factors(survey[result.key].channel_levels)
+            scale(factors)
+            _undo_in_convolutions(model, result, factors)
+            return True
+    return False
+
+
+def _state(model: FlatModel, op: OpNode, survey: Calibration, held_states: Collection[str]) -> bool:
+    """``depthwise(concat(state, conv))``: scale the convolution, undo in the depthwise one."""
+    state, fresh = op.operand(0), op.operand(1)
+    names = [name for name, tensor in model.inputs.items() if tensor is state]
+    if len(op.inputs) != 2 or not names or names[0] in held_states:
+        return False
+    depthwise: list[OpNode] = []
+    pending = model.consumers(op.outputs[0])
+    while pending:
+        reader = pending.pop()
+        if reader.kind == "PAD":
+            pending.extend(model.consumers(reader.outputs[0]))
+        elif reader.kind == "DEPTHWISE_CONV_2D":
+            depthwise.append(reader)
+        elif reader.kind != "STRIDED_SLICE" or not model.is_output(reader.outputs[0]):
+            return False
+    scale = _scaler(model, fresh, op)
+    if scale is None or not depthwise:
+        return False
+    producer = model.producer(fresh)
+    if producer is None or producer.kind not in _LINEAR:
+        return False
+    factors = _factors(survey[fresh.key].channel_levels)
+    scale(factors)
+    for reader in depthwise:
+        weights = reader.constant(1)
+        multiplier = weights.shape[3] // len(factors)
+        reader.set_constant(1, weights / np.repeat(factors, multiplier))
+    return True
+
+
+def _skip(model: FlatModel, op: OpNode, survey: Calibration) -> bool:
+    """``conv(concat(linear, skip))``: bring the linear operand to the skip's range."""
+    result = op.outputs[0]
+    if not _read_by_convolutions(model, result):
+        return False
+    spans = []
+    for operand in op.inputs:
+        source = None if operand is None else _origin(model, operand)
+        if source is None or source.key not in survey.tensors:
+            return False
+        low, high = least_error_range([survey[source.key]])
+        spans.append(max(high - low, 1e-9))
+    for position, operand in enumerate(op.inputs):
+        if operand is None:
+            continue
+        others = [span for index, span in enumerate(spans) if index != position]
+        scale = _scaler(model, operand, op)
+        if scale is None or not others:
+            continue
+        factor = max(others) / spans[position]
+        channels = operand.shape[-1]
+        start = sum(t.shape[-1] for t in op.inputs[:position] if t is not None)
+        factors = np.ones(result.shape[-1])
+        factors[start : start + channels] = factor
+        scale(np.full(channels, factor))
+        _undo_in_convolutions(model, result, factors)
+        return True
+    return False
+
+
+def _origin(model: FlatModel, tensor: TensorNode) -> TensorNode:
+    """The tensor before reshapes."""
+    producer = model.producer(tensor)
+    while producer is not None and producer.kind == "RESHAPE":
+        tensor = producer.operand(0)
+        producer = model.producer(tensor)
+    return tensor
+
+
+def _scaler(
+    model: FlatModel, tensor: TensorNode, reader: OpNode
+) -> Callable[[np.ndarray], None] | None:
+    """A function that scales a tensor's channels in the weights that make it.
+
+    None when the tensor has other readers or is not made by a linear operator (through splits of
+    channels and through reshapes of channels into the axis before them).
+    """
+    if model.is_output(tensor) or model.consumers(tensor) != [reader]:
+        return None
+    producer = model.producer(tensor)
+    if producer is None:
+        return None
+    if producer.kind in _LINEAR and producer.options["activation"] == "NONE":
+        linear = producer
+
+        def scale_linear(factors: np.ndarray) -> None:
+            shape = [1] * 4
+            shape[_LINEAR[linear.kind]] = -1
+            linear.set_constant(1, linear.constant(1) * factors.reshape(shape))
+            linear.set_constant(2, linear.constant(2) * factors)
+
+        return scale_linear
+    if producer.kind == "RESHAPE":
+        source = producer.operand(0)
+        inner = _scaler(model, source, producer)
+        repeats, rest = divmod(source.shape[-1], tensor.shape[-1])
+        if inner is None or rest:
+            return None
+        scale_source = inner
+
+        def scale_reshaped(factors: np.ndarray) -> None:
+            scale_source(np.tile(factors, repeats))
+
+        return scale_reshaped
+    if producer.kind in ("SPLIT", "SPLIT_V"):
+        source = producer.operand(1 if producer.kind == "SPLIT" else 0)
+        inner = _scaler(model, source, producer)
+        if inner is None or producer.options["axis"] != len(source.shape) - 1:
+            return None
+        part = next(i for i, output in enumerate(producer.outputs) if output is tensor)
+        start = sum(producer.options["sizes"][:part])
+        scale_whole = inner
+
+        def scale_part(factors: np.ndarray) -> None:
+            whole = np.ones(source.shape[-1])
+            whole[start : start + len(factors)] = factors
+            scale_whole(whole)
+
+        return scale_part
+    return None
+
+
+def _read_by_convolutions(model: FlatModel, tensor: TensorNode) -> bool:
+    readers = model.consumers(tensor)
+    return (
+        bool(readers)
+        and not model.is_output(tensor)
+        and all(op.kind == "CONV_2D" and op.inputs[0] is tensor for op in readers)
+    )
+
+
+def _undo_in_convolutions(model: FlatModel, tensor: TensorNode, factors: np.ndarray) -> None:
+    for reader in model.consumers(tensor):
+        reader.set_constant(1, reader.constant(1) / factors)
