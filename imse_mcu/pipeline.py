@@ -24,9 +24,11 @@ from imse_mcu.buildfolder import (
     RECORD_FORMAT,
     REFERENCE_DIR,
     REPORT_FILE,
+    RUN_FILE,
     BuildFolder,
     BuildFolderError,
 )
+from imse_mcu.core.errors import ImseMcuError
 from imse_mcu.core.files import swap_dir, write_bytes, write_json, write_text
 from imse_mcu.core.progress import Reporter
 from imse_mcu.cycles import CycleEstimate, from_instructions, from_macs
@@ -40,6 +42,9 @@ if TYPE_CHECKING:
     from firmware_gen.project import FirmwareProject
     from firmware_gen.toolchain import BuildResult
     from targets.model import Target
+
+_FLASH_KEYS = ("code", "weights", "total")
+_RAM_KEYS = ("arena", "state", "stack", "buffers", "total")
 
 
 @dataclass(frozen=True)
@@ -137,6 +142,7 @@ def build(request: BuildRequest, reporter: Reporter) -> BuildOutcome:
     staging = _make_staging(folder)
     try:
         outcome = _finish(request, target, host, runtime, project, staging, reporter)
+        _keep_own_files(folder, staging)
         _put_in_place(staging, folder)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -159,7 +165,7 @@ def _finish(
     files = host.to_files()
     for name in (FLOAT_FILE, STATES_FILE):
         write_bytes(staging / REFERENCE_DIR / name, files[name])
-    compiled = _compile(staging, target, reporter) if request.compile else None
+    compiled = _compile(staging, project, reporter) if request.compile else None
     clip = proof_recording()
     record: dict[str, Any] = {
         "format": RECORD_FORMAT,
@@ -218,15 +224,13 @@ def check_output(folder: Path) -> None:
         folder: Output folder.
 
     Raises:
-        BuildFolderError: If it is a file, is not ours, or cannot be written.
+        ProjectFolderError: If it is a file, is not ours, or holds generated files that were
+            edited.
+        BuildFolderError: If it cannot be written.
     """
-    if folder.exists() and not folder.is_dir():
-        raise BuildFolderError(f"{folder} is a file, expected a folder", hint="give another -o")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / RECORD_FILE).is_file():
-        raise BuildFolderError(
-            f"folder {folder} is not empty and was not made by imse-mcu build",
-            hint="give another -o, or empty it",
-        )
+    from firmware_gen.project import check_folder
+
+    check_folder(folder)
     parent = folder.absolute().parent
     while not parent.exists():
         parent = parent.parent
@@ -249,6 +253,28 @@ def _make_staging(folder: Path) -> Path:
         ) from error
 
 
+def _keep_own_files(old: Path, new: Path) -> None:
+    """Copies what the user put into the old folder: everything that no build makes."""
+    from firmware_gen.project import MANIFEST, read_manifest
+
+    if not (old / MANIFEST).is_file():
+        return
+    made = {MANIFEST, RECORD_FILE, REPORT_FILE, PAGE_FILE, RUN_FILE, *read_manifest(old)["files"]}
+    try:
+        for path in sorted(old.rglob("*")):
+            name = path.relative_to(old)
+            if name.parts[0] in ("build", REFERENCE_DIR) or name.as_posix() in made:
+                continue
+            if path.is_file() and not (new / name).exists():
+                (new / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(path, new / name)
+    except OSError as error:
+        raise BuildFolderError(
+            f"cannot keep your files of {old}: {(error.strerror or str(error)).lower()}",
+            hint="move them out of the build folder",
+        ) from error
+
+
 def _put_in_place(staging: Path, folder: Path) -> None:
     """Replaces the output folder by the finished one."""
     try:
@@ -261,21 +287,19 @@ def _put_in_place(staging: Path, folder: Path) -> None:
         ) from error
 
 
-def _compile(staging: Path, target: Target, reporter: Reporter) -> BuildResult:
-    """Compiles and keeps only the image; a build tree is bound to the folder it was made in."""
+def _compile(staging: Path, project: FirmwareProject, reporter: Reporter) -> BuildResult:
+    """Compiles the project; TFLM comes from where ``TFLM_DIR`` says."""
     from firmware_gen.toolchain import compile_project
 
+    tflm = os.environ.get("TFLM_DIR", "")
+    definitions = {"TFLM_DIR": str(Path(tflm).absolute())} if tflm else {}
+    if project.runtime == "tflm" and not tflm:
+        raise ImseMcuError(
+            "the tflm runtime needs TensorFlow Lite Micro, and TFLM_DIR is not set",
+            hint="set TFLM_DIR to a TFLM build, use --runtime aot, or add --no-compile",
+        )
     with reporter.stage("compiling the firmware"):
-        result = compile_project(staging, target)
-    wanted = {f"imse-firmware.{kind}" for kind in ARTIFACTS}
-    for path in (staging / "build").iterdir():
-        if path.name in wanted:
-            continue
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
-    return result
+        return compile_project(staging, project.target, plan=project.plan, definitions=definitions)
 
 
 def make_report(request: BuildRequest, parts: _Parts) -> dict[str, Any]:
@@ -290,10 +314,8 @@ def make_report(request: BuildRequest, parts: _Parts) -> dict[str, Any]:
     clock_hz = parts.target.mcu.clock_hz
     proof = parts.proof
     cycles = _cycles(parts)
-    flash: Mapping[str, Any] = dict.fromkeys(("code", "weights", "total"))
-    ram: Mapping[str, Any] = dict.fromkeys(("arena", "state", "stack", "buffers", "total"))
-    if parts.compiled is not None:
-        flash, ram = parts.compiled.flash_bytes, parts.compiled.ram_bytes
+    flash: Mapping[str, int] = parts.compiled.flash_bytes if parts.compiled else {}
+    ram: Mapping[str, int] = parts.compiled.ram_bytes if parts.compiled else {}
     return {
         "model": metadata.model,
         "target": request.target,
@@ -302,8 +324,8 @@ def make_report(request: BuildRequest, parts: _Parts) -> dict[str, Any]:
         "macs_per_frame": metadata.macs_per_frame,
         "hop_samples": frontend.hop,
         "frames_per_second": frontend.frames_per_second,
-        "flash_bytes": dict(flash),
-        "ram_bytes": dict(ram),
+        "flash_bytes": {key: flash.get(key) for key in _FLASH_KEYS},
+        "ram_bytes": {key: ram.get(key) for key in _RAM_KEYS},
         "instructions_per_frame": round(proof.frame.mean) if proof else None,
         "cycles_per_frame": cycles.to_json(),
         "real_time_factor": round(cycles.real_time_factor(frontend.frames_per_second, clock_hz), 4),
@@ -325,8 +347,6 @@ def _record(
     request: BuildRequest, parts: _Parts, report: dict[str, Any], staging: Path
 ) -> dict[str, Any]:
     """Returns the rest of ``build.json``: what the HTML page and later commands need."""
-    from imse_mcu.memorymap import region_use
-
     target, proof = parts.target, parts.proof
     artifacts = {}
     if parts.compiled is not None:
@@ -335,10 +355,7 @@ def _record(
             data = (staging / path).read_bytes()
             digest = hashlib.sha256(data).hexdigest()
             artifacts[kind] = {"path": path.as_posix(), "sha256": digest, "bytes": len(data)}
-    regions = []
-    if parts.compiled is not None:
-        elf = staging / "build" / "imse-firmware.elf"
-        regions = [region.to_json() for region in region_use(elf, target.mcu)]
+    uses = parts.compiled.regions if parts.compiled is not None else parts.project.plan.regions
     functions = proof.functions if proof else {}
     return {
         "target_title": target.title,
@@ -347,7 +364,17 @@ def _record(
         "project_digest": parts.project.digest,
         "report": report,
         "artifacts": artifacts,
-        "regions": regions,
+        "regions": [
+            {
+                "name": use.region,
+                "kind": use.kind,
+                "size_bytes": use.size_bytes,
+                "used_bytes": use.used_bytes,
+                "parts": dict(sorted(use.items.items(), key=lambda item: (-item[1], item[0]))),
+            }
+            for use in uses
+        ],
+        "runtime_report": dict(parts.project.reports[parts.runtime]),
         "layers": [row.to_json() for row in parts.layers],
         "functions": [
             {"name": name, "instructions": round(value, 1)} for name, value in functions.items()
