@@ -41,6 +41,7 @@ class QuantizationRequest:
         weights: The user's weights, or None for those that ship.
         calibration: Folder of the user's noisy recordings, or None for the recording that ships.
         use_cache: Whether a result of the same inputs may be used again.
+        untrained: Take random weights where none ship; enough to know sizes and costs.
     """
 
     model: str = "imse-stream"
@@ -48,6 +49,7 @@ class QuantizationRequest:
     weights: Path | None = None
     calibration: Path | None = None
     use_cache: bool = True
+    untrained: bool = False
 
 
 def streaming_config(model: str) -> StreamConfig:
@@ -83,13 +85,15 @@ def quantize(request: QuantizationRequest, reporter: Reporter) -> HostModel:
         ImseMcuError: If the preset, the recipe or a file is unknown, missing or damaged, or the
             model cannot be quantized.
     """
-    from keras_imse.shipped import shipped_weights
+    from keras_imse.shipped import has_shipped_weights, shipped_weights
     from quantize.recipe import load_recipe
 
     config = streaming_config(request.model)
     recipe = load_recipe(request.recipe)
-    weights = request.weights or shipped_weights(config.name)
-    content = _read(weights)
+    weights = request.weights
+    if weights is None and (has_shipped_weights(config.name) or not request.untrained):
+        weights = shipped_weights(config.name)
+    content = _read(weights) if weights is not None else b"random"
     sequences = _calibration_waves(request.calibration)
     key = _key(config, recipe, content, sequences)
     cache = ResultCache("models", enabled=request.use_cache)
@@ -143,7 +147,7 @@ def _key(
 def _quantize(
     config: StreamConfig,
     recipe: Recipe,
-    weights: Path,
+    weights: Path | None,
     waves: list[NDArray[np.float32]],
     reporter: Reporter,
 ) -> HostModel:
@@ -155,7 +159,8 @@ def _quantize(
         from keras_imse.models.stream import ImseStream, build_streaming_model
 
         network = ImseStream(config)
-        load_weights(network, weights)
+        if weights is not None:
+            load_weights(network, weights)
         frame = build_streaming_model(network)
         initial = {f"state_{i:02d}": row for i, row in enumerate(network.initial_state_frames())}
         share = max(1, _MAX_CALIBRATION_FRAMES // max(1, len(waves)))

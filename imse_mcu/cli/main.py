@@ -28,6 +28,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "flash": ("flash", "Program a board with a build and verify it."),
     "quantize": ("quantize", "Make only the integer .tflite."),
     "train": ("train", "Train or fine-tune a model on recordings."),
+    "import-weights": ("import_weights", "Make weights of imse from a PyTorch checkpoint."),
+    "export-weights": ("export_weights", "Make a PyTorch checkpoint from weights of imse."),
     "targets": ("targets", "List the targets, or show one."),
     "models": ("models", "List the models, or show one."),
     "doctor": ("doctor", "Say what is installed, what is missing and how to get it."),

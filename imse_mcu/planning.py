@@ -1,0 +1,150 @@
+"""What a model costs on targets before it is trained or built, and where it fits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from imse_mcu.core.progress import Reporter
+from imse_mcu.cycles import CycleEstimate, from_macs
+from imse_mcu.quantization import QuantizationRequest, quantize
+
+if TYPE_CHECKING:
+    from quantize.artifact import QuantizedModel
+    from targets.model import Target
+
+#: Share of the processor's time above which real time is not promised.
+COMFORTABLE = 0.8
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A model on a target.
+
+    Attributes:
+        model: Name of the model.
+        target: Name of the target.
+        title: Title of the target.
+        macs_per_frame: Multiply-accumulates per frame.
+        flash_bytes: Estimated flash of the whole firmware, None when it does not fit.
+        ram_bytes: Estimated RAM of the whole firmware, None when it does not fit.
+        flash_available: Flash of the target.
+        ram_available: RAM of the target.
+        cycles: Estimated cycles per frame.
+        real_time_factor: Share of the processor's time, by that estimate.
+        problem: Why it does not fit or cannot be built, empty when it can.
+    """
+
+    model: str
+    target: str
+    title: str
+    macs_per_frame: int
+    flash_bytes: int | None
+    ram_bytes: int | None
+    flash_available: int
+    ram_available: int
+    cycles: CycleEstimate
+    real_time_factor: float
+    problem: str
+
+    @property
+    def fits(self) -> bool:
+        """Whether the firmware can be built for the target."""
+        return not self.problem
+
+    @property
+    def verdict(self) -> str:
+        """Returns what to expect, in words."""
+        if self.problem:
+            return self.problem
+        if self.real_time_factor > 1:
+            return f"fits, {self.real_time_factor:.1f} times too slow for real time"
+        if self.real_time_factor > COMFORTABLE:
+            return "fits, real time with little to spare"
+        return "fits, real time"
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the plan as plain data."""
+        return {
+            "model": self.model,
+            "target": self.target,
+            "title": self.title,
+            "macs_per_frame": self.macs_per_frame,
+            "flash_bytes": self.flash_bytes,
+            "ram_bytes": self.ram_bytes,
+            "flash_available": self.flash_available,
+            "ram_available": self.ram_available,
+            "cycles_per_frame": self.cycles.to_json(),
+            "real_time_factor": round(self.real_time_factor, 4),
+            "fits": self.fits,
+            "verdict": self.verdict,
+        }
+
+
+def plan_models(
+    models: Sequence[str], targets: Sequence[Target], recipe: str, reporter: Reporter
+) -> list[Plan]:
+    """Estimates every model on every target.
+
+    Sizes come from the memory plan of the aot runtime; cycles from the target's planning figure.
+    A model without weights is planned with random ones, which changes neither.
+
+    Args:
+        models: Names of models.
+        targets: Targets.
+        recipe: Quantization recipe.
+        reporter: Progress.
+
+    Returns:
+        One plan per pair, targets within models.
+
+    Raises:
+        ImseMcuError: If a model or the recipe is unknown, or the model cannot be quantized.
+    """
+    plans = []
+    for model in models:
+        quantized = quantize(
+            QuantizationRequest(model=model, recipe=recipe, untrained=True), reporter
+        ).quantized
+        plans += [plan_one(quantized, target) for target in targets]
+    return plans
+
+
+def plan_one(model: QuantizedModel, target: Target) -> Plan:
+    """Estimates one model on one target.
+
+    Args:
+        model: The integer model.
+        target: Where it would run.
+    """
+    from firmware_gen.errors import FirmwareError, ModelTooBigError
+    from firmware_gen.options import FirmwareOptions
+    from firmware_gen.project import generate_project
+
+    macs = model.metadata.macs_per_frame
+    cycles = from_macs(macs, target.mcu)
+    flash = ram = None
+    problem = ""
+    try:
+        memory = generate_project(model, target, "aot", FirmwareOptions()).plan
+        flash, ram = memory.flash_bytes, memory.ram_bytes
+    except ModelTooBigError as error:
+        problem = error.message
+    except FirmwareError as error:
+        problem = f"cannot be built: {error.message}"
+    return Plan(
+        model=model.metadata.model,
+        target=target.name,
+        title=target.title,
+        macs_per_frame=macs,
+        flash_bytes=flash,
+        ram_bytes=ram,
+        flash_available=target.mcu.flash_bytes,
+        ram_available=target.mcu.ram_bytes,
+        cycles=cycles,
+        real_time_factor=cycles.real_time_factor(
+            model.metadata.frontend.frames_per_second, target.mcu.clock_hz
+        ),
+        problem=problem,
+    )
