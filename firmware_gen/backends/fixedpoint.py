@@ -68,9 +68,7 @@ def multiply(value: int, multiplier: tuple[int, int]) -> int:
     """``value`` times a fixed-point multiplier, as the interpreter rounds it."""
     mantissa, shift = multiplier
     left, right = max(shift, 0), max(-shift, 0)
-    return rounding_divide_by_power(
-        doubling_high_multiply(wrap32(value << left), mantissa), right
-    )
+    return rounding_divide_by_power(doubling_high_multiply(wrap32(value << left), mantissa), right)
 
 
 def _saturating_shift_left(value: int, amount: int) -> int:

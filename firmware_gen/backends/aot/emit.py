@@ -142,9 +142,7 @@ class Emitter:
         """Loops over an output and broadcast inputs; operand 0 is the output."""
         shape = self.value(output).shape
         strides = [self.place(output).strides]
-        strides += [
-            broadcast(self.value(i).shape, self.place(i).strides, shape) for i in inputs
-        ]
+        strides += [broadcast(self.value(i).shape, self.place(i).strides, shape) for i in inputs]
         return nest(shape, tuple(strides), (True, *dense))
 
     # Convolutions
@@ -204,9 +202,7 @@ class Emitter:
             return f"{text}{newest} * {pitch}"
         return f"{text}imse_row({newest}, {past}, {ring.rows}) * {pitch}"
 
-    def _channels(
-        self, node: Convolution, chosen: slice = slice(None), name: str = ""
-    ) -> str:
+    def _channels(self, node: Convolution, chosen: slice = slice(None), name: str = "") -> str:
         rows = [
             (bias, mantissa, shift)
             for bias, (mantissa, shift) in zip(node.bias, node.multipliers, strict=True)
@@ -323,9 +319,7 @@ class Emitter:
             "imse_window_mean_t",
             {
                 "weights": self.source.constant(f"weights_{self.index:03d}", weights),
-                "params": self.source.records(
-                    f"channels_{self.index:03d}", "imse_channel_t", rows
-                ),
+                "params": self.source.records(f"channels_{self.index:03d}", "imse_channel_t", rows),
                 "output_offset": y_value.zero_point,
                 "low": node.low,
                 "high": node.high,

@@ -114,9 +114,7 @@ def _part(whole: Placement, begin: tuple[int, ...]) -> Placement:
     return Placement(whole.buffer, offset, whole.strides, whole.in_newest_row)
 
 
-def _reshape(
-    placement: Placement, old: tuple[int, ...], new: tuple[int, ...]
-) -> Placement | None:
+def _reshape(placement: Placement, old: tuple[int, ...], new: tuple[int, ...]) -> Placement | None:
     """The same elements in order with another shape."""
     groups: list[list[int]] = []  # extent and stride of maximal runs, outer first
     for size, stride in zip(old, placement.strides, strict=True):
@@ -213,9 +211,8 @@ class _Placer:
         if ring.padded is not None:
             pad = next(n for n in self.program.nodes if n.outputs == (ring.padded,))
             assert isinstance(pad, Pad)  # noqa: S101 - find_rings took it for one
-            self.links[ring.extended] = _Link(
-                ring.padded, lambda whole, begin=pad.before: _part(whole, begin)
-            )
+            begin = pad.before
+            self._link(ring.extended, ring.padded, begin)
         if self._free(ring.newest):
             self.links[ring.newest] = _Link(ring.extended, newest_row)
 

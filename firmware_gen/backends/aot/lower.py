@@ -83,8 +83,7 @@ class _Lowering:
         self.program.mask = metadata.outputs["mask"]
         self.program.phase = metadata.outputs["phase"]
         self.program.states = tuple(
-            State(state.name, state.input, state.output, state.initial)
-            for state in metadata.states
+            State(state.name, state.input, state.output, state.initial) for state in metadata.states
         )
         return self.program
 
@@ -281,16 +280,22 @@ class _Lowering:
         )
 
     def _unary_int16(self, op: Op, x: Value, y: Value) -> None:
-        common = {"label": self.label(op), "inputs": op.inputs, "outputs": op.outputs}
+        label, inputs, outputs = self.label(op), op.inputs, op.outputs
         if op.kind == "QUANTIZE":
-            self.program.nodes.append(Requantize(**common, out=multipliers.ratio(x, y)))
+            ratio = multipliers.ratio(x, y)
+            self.program.nodes.append(
+                Requantize(label=label, inputs=inputs, outputs=outputs, out=ratio)
+            )
             return
         if op.kind != "RSQRT":
             raise self._error(op, f"has int16 input '{x.name}', expected int8")
         self._require(op, "int16", y.index)
         if x.zero_point or y.zero_point:
             raise self._error(op, "has an int16 tensor with a zero point, expected 0")
-        self.program.nodes.append(ReciprocalRoot(**common, out=multipliers.reciprocal_root(x, y)))
+        root = multipliers.reciprocal_root(x, y)
+        self.program.nodes.append(
+            ReciprocalRoot(label=label, inputs=inputs, outputs=outputs, out=root)
+        )
 
     def prelu(self, op: Op) -> None:
         self._require(op, "int8", *op.inputs, *op.outputs)
@@ -372,11 +377,13 @@ class _Lowering:
         perm = tuple(axis % rank for axis in op.options["perm"])
         shape = self.value(op.inputs[0]).shape
         moved = [axis for axis in perm if shape[axis] != 1]
-        common = {"label": self.label(op), "inputs": op.inputs[:1], "outputs": op.outputs}
+        label, inputs, outputs = self.label(op), op.inputs[:1], op.outputs
         if moved == sorted(moved):
-            self.program.nodes.append(Reshape(**common))
+            self.program.nodes.append(Reshape(label=label, inputs=inputs, outputs=outputs))
         else:
-            self.program.nodes.append(Transpose(**common, perm=perm))
+            self.program.nodes.append(
+                Transpose(label=label, inputs=inputs, outputs=outputs, perm=perm)
+            )
 
     def pad(self, op: Op) -> None:
         self._same_quantization(op, op.inputs[0], op.outputs[0])

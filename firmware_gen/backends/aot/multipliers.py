@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from firmware_gen.backends.fixedpoint import clamp, quantize_multiplier, round_half_away
 from firmware_gen.backends.aot.nodes import Multiplier, Value
+from firmware_gen.backends.fixedpoint import clamp, quantize_multiplier, round_half_away
 
 RANGES = {"int8": (-128, 127), "int16": (-32768, 32767)}
 

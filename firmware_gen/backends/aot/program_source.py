@@ -63,7 +63,7 @@ def network_source(
         '#include "imse_network.h"',
         "",
         _MACROS,
-        "const char imse_network_runtime[] = \"aot\";",
+        'const char imse_network_runtime[] = "aot";',
         "",
         "/* Activations of one frame. */",
         'int8_t imse_arena[IMSE_ARENA_BYTES] __attribute__((section(".bss.imse_arena"), '
@@ -77,7 +77,10 @@ def network_source(
         "static int8_t *imse_mask;",
         "static int8_t *imse_phase;",
         "",
-        *(["/* Row of the newest frame in the ring buffers, by their number of rows. */"] * bool(heads)),
+        *(
+            ["/* Row of the newest frame in the ring buffers, by their number of rows. */"]
+            * bool(heads)
+        ),
         *(f"static int32_t {name};" for _, name in heads),
         "",
         *([_ROW_FUNCTION] if heads else []),

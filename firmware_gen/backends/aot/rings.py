@@ -118,9 +118,7 @@ def _is_tail(program: Program, node: Slice) -> bool:
 
 def _pads_frequency(program: Program, node: Pad) -> bool:
     x, y = program.values[node.inputs[0]], program.values[node.outputs[0]]
-    return node.value == x.zero_point and all(
-        x.shape[axis] == y.shape[axis] for axis in (0, 1, 3)
-    )
+    return node.value == x.zero_point and all(x.shape[axis] == y.shape[axis] for axis in (0, 1, 3))
 
 
 def _covers(node: Node, rows: int) -> bool:

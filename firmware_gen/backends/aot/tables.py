@@ -13,11 +13,13 @@ from firmware_gen.backends.errors import UnsupportedOpError
 from firmware_gen.backends.fixedpoint import (
     clamp,
     inverse_square_root,
-    logistic as fixed_logistic,
     multiply,
     quantize_multiplier,
     round_half_away,
     rounding_divide_by_power,
+)
+from firmware_gen.backends.fixedpoint import (
+    logistic as fixed_logistic,
 )
 
 INT16_MAX, INT16_MIN = 32767, -32768
@@ -111,9 +113,7 @@ def hard_swish(x: Value, y: Value) -> tuple[int, ...]:
         product = gate * _high_multiply16(value, out16)
         truncated = abs(product) >> 15
         truncated = truncated if product >= 0 else -truncated
-        return clamp(
-            rounding_divide_by_power(truncated, -out_exponent) + y.zero_point, -128, 127
-        )
+        return clamp(rounding_divide_by_power(truncated, -out_exponent) + y.zero_point, -128, 127)
 
     return tuple(one(q) for q in range(-128, 128))
 

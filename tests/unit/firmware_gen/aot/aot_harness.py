@@ -14,8 +14,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from firmware_gen.backends.aot.backend import compile_network
 from keras_imse.config import FrontendConfig
-from quantize.artifact import METADATA_NAME, ModelMetadata, StateTensor
-from quantize.artifact import QuantizedModel
+from quantize.artifact import METADATA_NAME, ModelMetadata, QuantizedModel, StateTensor
 from quantize.flatmodel import FlatModel, OpNode, TensorNode
 from quantize.tflm_host import TflmRunner
 
@@ -64,7 +63,10 @@ class GraphBuilder:
         return self.features
 
     def tensor(
-        self, shape: Sequence[int], dtype: str = "int8", scale: float | None = None,
+        self,
+        shape: Sequence[int],
+        dtype: str = "int8",
+        scale: float | None = None,
         point: int | None = None,
     ) -> TensorNode:
         if scale is None:
@@ -74,13 +76,19 @@ class GraphBuilder:
         if point is None:
             point = 0 if dtype == "int16" else int(self.rng.integers(-128, 128))
         return TensorNode(
-            self.name("t"), tuple(shape), dtype, scales=(float(np.float32(scale)),),
+            self.name("t"),
+            tuple(shape),
+            dtype,
+            scales=(float(np.float32(scale)),),
             zero_points=(point,),
         )
 
     def like(self, tensor: TensorNode, shape: Sequence[int]) -> TensorNode:
         return TensorNode(
-            self.name("t"), tuple(shape), tensor.dtype, scales=tensor.scales,
+            self.name("t"),
+            tuple(shape),
+            tensor.dtype,
+            scales=tensor.scales,
             zero_points=tensor.zero_points,
         )
 
@@ -88,15 +96,23 @@ class GraphBuilder:
         self, data: np.ndarray, scales: Sequence[float] = (), point: int = 0, axis: int = 0
     ) -> TensorNode:
         return TensorNode(
-            self.name("c"), data.shape, data.dtype.name, data,
-            tuple(float(np.float32(s)) for s in scales), (point,) * len(scales), axis,
+            self.name("c"),
+            data.shape,
+            data.dtype.name,
+            data,
+            tuple(float(np.float32(s)) for s in scales),
+            (point,) * len(scales),
+            axis,
         )
 
     def ints(self, values: Sequence[int]) -> TensorNode:
         return self.constant(np.array(values, np.int32))
 
     def op(
-        self, kind: str, inputs: Sequence[TensorNode | None], output: TensorNode | list[TensorNode],
+        self,
+        kind: str,
+        inputs: Sequence[TensorNode | None],
+        output: TensorNode | list[TensorNode],
         **options: Any,
     ) -> TensorNode:
         outputs = output if isinstance(output, list) else [output]
@@ -113,18 +129,34 @@ class GraphBuilder:
 
     # Frequent pieces
 
-    def requant(self, x: TensorNode, dtype: str = "int8", scale: float | None = None,
-                point: int | None = None) -> TensorNode:
+    def requant(
+        self,
+        x: TensorNode,
+        dtype: str = "int8",
+        scale: float | None = None,
+        point: int | None = None,
+    ) -> TensorNode:
         return self.op("QUANTIZE", [x], self.tensor(x.shape, dtype, scale, point))
 
     def reshape(self, x: TensorNode, shape: Sequence[int]) -> TensorNode:
         return self.op("RESHAPE", [x, self.ints(shape)], self.like(x, shape))
 
     def conv(
-        self, x: TensorNode, channels: int, kernel: tuple[int, int] = (1, 1), *,
-        stride: tuple[int, int] = (1, 1), dilation: tuple[int, int] = (1, 1), same: bool = False,
-        depthwise: bool = False, multiplier: int = 1, groups: int = 1, activation: int = 0,
-        scale: float | None = None, bias: bool = True, equal_taps: bool = False,
+        self,
+        x: TensorNode,
+        channels: int,
+        kernel: tuple[int, int] = (1, 1),
+        *,
+        stride: tuple[int, int] = (1, 1),
+        dilation: tuple[int, int] = (1, 1),
+        same: bool = False,
+        depthwise: bool = False,
+        multiplier: int = 1,
+        groups: int = 1,
+        activation: int = 0,
+        scale: float | None = None,
+        bias: bool = True,
+        equal_taps: bool = False,
     ) -> TensorNode:
         _, h, w, c = x.shape
         span = [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)]
@@ -150,8 +182,11 @@ class GraphBuilder:
             data = self.rng.integers(-3000, 3000, channels).astype(np.int32)
             biases = self.constant(data, [x.scales[0] * float(s) for s in scales])
         options = {
-            "padding": 0 if same else 1, "strideH": stride[0], "strideW": stride[1],
-            "dilationHFactor": dilation[0], "dilationWFactor": dilation[1],
+            "padding": 0 if same else 1,
+            "strideH": stride[0],
+            "strideW": stride[1],
+            "dilationHFactor": dilation[0],
+            "dilationWFactor": dilation[1],
             "fusedActivationFunction": activation,
         }
         if depthwise:
@@ -159,8 +194,15 @@ class GraphBuilder:
         kind = "DEPTHWISE_CONV_2D" if depthwise else "CONV_2D"
         return self.op(kind, [x, weights, biases], y, **options)
 
-    def binary(self, kind: str, a: TensorNode, b: TensorNode, scale: float | None = None,
-               point: int | None = None, activation: int = 0) -> TensorNode:
+    def binary(
+        self,
+        kind: str,
+        a: TensorNode,
+        b: TensorNode,
+        scale: float | None = None,
+        point: int | None = None,
+        activation: int = 0,
+    ) -> TensorNode:
         shape = np.broadcast_shapes(a.shape, b.shape)
         y = self.tensor(shape, a.dtype, scale, point)
         return self.op(kind, [a, b], y, fusedActivationFunction=activation)
@@ -179,28 +221,31 @@ class GraphBuilder:
         self.op("SPLIT_V", [x, self.ints(sizes), self.ints([axis])], parts, numSplits=len(sizes))
         return parts
 
-    def strided_slice(self, x: TensorNode, begin: Sequence[int], end: Sequence[int],
-                      steps: Sequence[int] | None = None) -> TensorNode:
+    def strided_slice(
+        self,
+        x: TensorNode,
+        begin: Sequence[int],
+        end: Sequence[int],
+        steps: Sequence[int] | None = None,
+    ) -> TensorNode:
         steps = steps or [1] * len(begin)
         shape = [len(range(b, e, s)) for b, e, s in zip(begin, end, steps, strict=True)]
         return self.op(
-            "STRIDED_SLICE", [x, self.ints(begin), self.ints(end), self.ints(steps)],
+            "STRIDED_SLICE",
+            [x, self.ints(begin), self.ints(end), self.ints(steps)],
             self.like(x, shape),
         )
 
     def pad(self, x: TensorNode, paddings: Sequence[tuple[int, int]]) -> TensorNode:
         shape = [n + a + b for n, (a, b) in zip(x.shape, paddings, strict=True)]
-        return self.op(
-            "PAD", [x, self.constant(np.array(paddings, np.int32))], self.like(x, shape)
-        )
+        return self.op("PAD", [x, self.constant(np.array(paddings, np.int32))], self.like(x, shape))
 
     def transpose(self, x: TensorNode, perm: Sequence[int]) -> TensorNode:
-        return self.op(
-            "TRANSPOSE", [x, self.ints(perm)], self.like(x, [x.shape[i] for i in perm])
-        )
+        return self.op("TRANSPOSE", [x, self.ints(perm)], self.like(x, [x.shape[i] for i in perm]))
 
-    def unary(self, kind: str, x: TensorNode, scale: float | None = None,
-              point: int | None = None) -> TensorNode:
+    def unary(
+        self, kind: str, x: TensorNode, scale: float | None = None, point: int | None = None
+    ) -> TensorNode:
         return self.op(kind, [x], self.tensor(x.shape, x.dtype, scale, point))
 
     def extend(self, x: TensorNode, past: int, initial: bool = False) -> TensorNode:
@@ -225,7 +270,11 @@ class GraphBuilder:
         flat = FlatModel(self.ops, inputs, outputs)
         indices = flat.indices()
         metadata = ModelMetadata(
-            "test", "imse-stream", "int8", 0, FrontendConfig(),
+            "test",
+            "imse-stream",
+            "int8",
+            0,
+            FrontendConfig(),
             {"features": indices[id(self.features)]},
             {"mask": indices[id(mask)], "phase": indices[id(phase)]},
             tuple(
@@ -264,8 +313,17 @@ def compile_cases(
     """Compile networks into one host library."""
     sources: dict[str, Path] = {}
     objects = []
-    flags = ["-std=c99", "-O1", "-fPIC", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off",
-             "-fsanitize=undefined", "-fno-sanitize-recover"]
+    flags = [
+        "-std=c99",
+        "-O1",
+        "-fPIC",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-ffp-contract=off",
+        "-fsanitize=undefined",
+        "-fno-sanitize-recover",
+    ]
     include = Path(__file__).parents[4] / "firmware_gen" / "csrc"
     paths = [f"-I{include / 'kernels'}", f"-I{include / 'network'}"]
     for number, model in enumerate(models):
@@ -278,21 +336,37 @@ def compile_cases(
             if path.startswith("kernels/") and path.endswith(".c"):
                 sources[path] = target
         renamed = [
-            f"-Dimse_{name}=case{number}_{name}"
-            for name in ("network_runtime", "arena", "state")
+            f"-Dimse_{name}=case{number}_{name}" for name in ("network_runtime", "arena", "state")
         ]
         renamed += [f"-Dimse_network_{n}=case{number}_{n}" for n in ("invoke", "reset")]
         output = case / "network.o"
         subprocess.run(
-            ["gcc", *flags, *paths, f"-I{case / 'model'}", *renamed, "-c",
-             str(case / "model" / "network_aot.c"), "-o", str(output)],
+            [
+                "gcc",
+                *flags,
+                *paths,
+                f"-I{case / 'model'}",
+                *renamed,
+                "-c",
+                str(case / "model" / "network_aot.c"),
+                "-o",
+                str(output),
+            ],
             check=True,
         )
         objects.append(str(output))
     library = folder / "cases.so"
     subprocess.run(
-        ["gcc", *flags, "-shared", *paths, *map(str, sources.values()), *objects, "-o",
-         str(library)],
+        [
+            "gcc",
+            *flags,
+            "-shared",
+            *paths,
+            *map(str, sources.values()),
+            *objects,
+            "-o",
+            str(library),
+        ],
         check=True,
     )
     loaded = ctypes.CDLL(str(library))
@@ -300,7 +374,10 @@ def compile_cases(
 
 
 def assert_equal(
-    models: Sequence[QuantizedModel], folder: Path, frames: int = 3, kernels: str = "portable",
+    models: Sequence[QuantizedModel],
+    folder: Path,
+    frames: int = 3,
+    kernels: str = "portable",
     seed: int = 0,
 ) -> None:
     """Compare compiled networks with the interpreter, byte by byte."""
@@ -317,6 +394,7 @@ def assert_equal(
             actual = case.invoke(features)
             for name in ("phase", "mask"):
                 np.testing.assert_array_equal(
-                    actual[name], expected[name],
+                    actual[name],
+                    expected[name],
                     err_msg=f"{name}, frame {frame}, {[op.kind for op in model.graph.ops]}",
                 )

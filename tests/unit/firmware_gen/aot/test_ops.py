@@ -36,8 +36,13 @@ def conv(b: GraphBuilder) -> TensorNode:
     x = b.input((1, int(r.integers(5, 9)), int(r.integers(9, 14)), int(r.choice([1, 3, 4, 8, 10]))))
     stride = (1, 1) if max(dilation) > 1 else (int(r.integers(1, 3)), int(r.integers(1, 3)))
     return b.conv(
-        x, int(r.integers(1, 9)), kernel, stride=stride, dilation=dilation,
-        same=bool(r.integers(2)), activation=int(r.choice([0, 0, 1, 3, 2])),
+        x,
+        int(r.integers(1, 9)),
+        kernel,
+        stride=stride,
+        dilation=dilation,
+        same=bool(r.integers(2)),
+        activation=int(r.choice([0, 0, 1, 3, 2])),
         bias=bool(r.integers(4)),
     )
 
@@ -61,8 +66,14 @@ def depthwise(b: GraphBuilder) -> TensorNode:
     stride = (1, 1) if r.integers(3) else (2, 2)
     dilation = (1, int(r.choice([1, 1, 2]))) if stride == (1, 1) and kernel[1] < 5 else (1, 1)
     return b.conv(
-        x, 0, kernel, stride=stride, dilation=dilation, same=bool(r.integers(2)),
-        depthwise=True, multiplier=int(r.choice([1, 1, 1, 2])),
+        x,
+        0,
+        kernel,
+        stride=stride,
+        dilation=dilation,
+        same=bool(r.integers(2)),
+        depthwise=True,
+        multiplier=int(r.choice([1, 1, 1, 2])),
     )
 
 
@@ -76,8 +87,11 @@ def fully_connected(b: GraphBuilder) -> TensorNode:
         r.integers(-3000, 3000, channels).astype("int32"), [0.04 * float(s) for s in scales]
     )
     return b.op(
-        "FULLY_CONNECTED", [x, weights, bias], b.tensor((rows, channels), scale=0.02 * depth**0.5),
-        fusedActivationFunction=0, keepNumDims=True,
+        "FULLY_CONNECTED",
+        [x, weights, bias],
+        b.tensor((rows, channels), scale=0.02 * depth**0.5),
+        fusedActivationFunction=0,
+        keepNumDims=True,
     )
 
 
@@ -207,8 +221,14 @@ def average_pool(b: GraphBuilder) -> TensorNode:
         for n, k, s in zip((6, 9), filt, stride, strict=True)
     ]
     return b.op(
-        "AVERAGE_POOL_2D", [x], b.like(x, (1, *size, 5)), padding=0 if same else 1,
-        strideH=stride[0], strideW=stride[1], filterHeight=filt[0], filterWidth=filt[1],
+        "AVERAGE_POOL_2D",
+        [x],
+        b.like(x, (1, *size, 5)),
+        padding=0 if same else 1,
+        strideH=stride[0],
+        strideW=stride[1],
+        filterHeight=filt[0],
+        filterWidth=filt[1],
         fusedActivationFunction=int(r.choice([0, 1])),
     )
 
@@ -260,9 +280,27 @@ def _same(x: TensorNode) -> tuple[float, int]:
 
 
 MAKERS: list[Maker] = [
-    conv, pointwise, grouped, depthwise, fully_connected, binary, constant_operand, quotient,
-    wide_binary, wide_broadcast, wide_matmul, wide_root, wide_requantize, wide_moves, matmul, mean,
-    average_pool, prelu, tables, root, moves,
+    conv,
+    pointwise,
+    grouped,
+    depthwise,
+    fully_connected,
+    binary,
+    constant_operand,
+    quotient,
+    wide_binary,
+    wide_broadcast,
+    wide_matmul,
+    wide_root,
+    wide_requantize,
+    wide_moves,
+    matmul,
+    mean,
+    average_pool,
+    prelu,
+    tables,
+    root,
+    moves,
 ]
 
 

@@ -8,6 +8,7 @@ import aot_harness
 import numpy as np
 import pytest
 from aot_harness import GraphBuilder, TensorNode
+
 from firmware_gen.backends.aot.lower import lower
 from firmware_gen.backends.aot.rings import find_rings
 
@@ -130,8 +131,11 @@ def _attention(b: GraphBuilder, x: TensorNode, heads: int, window: int) -> Tenso
     qr, kr = split_heads(rotate(q)), split_heads(rotate(k))
     qh, kh, vh = split_heads(q), split_heads(k), split_heads(v)
     kv = b.op(
-        "BATCH_MATMUL", [kr, vh], b.tensor((1, heads, d, d), scale=kr.scales[0] * vh.scales[0] * 60),
-        adjX=True, adjY=False,
+        "BATCH_MATMUL",
+        [kr, vh],
+        b.tensor((1, heads, d, d), scale=kr.scales[0] * vh.scales[0] * 60),
+        adjX=True,
+        adjY=False,
     )
     ks = b.op("MEAN", [kh, b.ints([2])], b.tensor((1, heads, d), scale=0.03), keepDims=False)
     summaries = []
@@ -150,7 +154,8 @@ def _attention(b: GraphBuilder, x: TensorNode, heads: int, window: int) -> Tenso
     wide = b.requant(b.unary("LOGISTIC", z, 1 / 256, -128), "int16", 1 / 30000, 0)
     floor = b.constant(np.array([[[[3000]]]], np.int16), [1 / 30000])
     inverse = b.op(
-        "RSQRT", [b.binary("ADD", wide, floor, 1 / 16000)],
+        "RSQRT",
+        [b.binary("ADD", wide, floor, 1 / 16000)],
         b.tensor(z.shape, "int16", 5.0 / 30000),
     )
     square = b.binary("MUL", inverse, inverse, 20.0 / 32000)

@@ -1,0 +1,99 @@
+// The network executed by the TensorFlow Lite Micro interpreter.
+//
+// State is explicit: what the interpreter returned as next state is kept here and given back with
+// the next frame, because the interpreter may reuse the memory of its inputs and outputs.
+#include <new>
+
+#include <string.h>
+
+#include "imse_model_config.h"
+#include "imse_op_resolver.h"
+#include "imse_tflm_model.h"
+#include "model_data.h"
+#include "tensorflow/lite/micro/micro_interpreter.h"
+#include "tensorflow/lite/schema/schema_generated.h"
+
+extern "C" {
+#include "imse_network.h"
+
+extern const char imse_network_runtime[];
+const char imse_network_runtime[] = "tflm";
+
+// Symbols that tools account memory by.
+alignas(16) uint8_t imse_arena[IMSE_TFLM_ARENA_BYTES] __attribute__((section(".bss.imse_arena")));
+alignas(16) int8_t imse_state[IMSE_TFLM_STATE_BYTES] __attribute__((section(".bss.imse_state")));
+}
+
+namespace {
+
+alignas(ImseOpResolver) uint8_t resolver_storage[sizeof(ImseOpResolver)];
+alignas(tflite::MicroInterpreter) uint8_t interpreter_storage[sizeof(tflite::MicroInterpreter)];
+tflite::MicroInterpreter *interpreter = nullptr;
+
+bool has_bytes(const TfLiteTensor *tensor, size_t bytes) {
+  return tensor != nullptr && tensor->bytes == bytes;
+}
+
+bool shapes_are_as_generated() {
+  if (!has_bytes(interpreter->input(IMSE_TFLM_FEATURES_INPUT), IMSE_FEATURE_BYTES) ||
+      !has_bytes(interpreter->output(IMSE_TFLM_MASK_OUTPUT), IMSE_MASK_BYTES) ||
+      !has_bytes(interpreter->output(IMSE_TFLM_PHASE_OUTPUT), IMSE_PHASE_BYTES)) {
+    return false;
+  }
+  for (const ImseTflmState &state : imse_tflm_states) {
+    if (!has_bytes(interpreter->input(state.input), state.bytes) ||
+        !has_bytes(interpreter->output(state.output), state.bytes)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool prepare() {
+  ImseOpResolver *resolver = new (resolver_storage) ImseOpResolver;
+  if (imse_register_ops(*resolver) != kTfLiteOk) {
+    return false;
+  }
+  const tflite::Model *model = tflite::GetModel(imse_model_data);
+  interpreter = new (interpreter_storage)
+      tflite::MicroInterpreter(model, *resolver, imse_arena, sizeof(imse_arena));
+  if (interpreter->AllocateTensors() != kTfLiteOk || !shapes_are_as_generated()) {
+    interpreter = nullptr;
+    return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+extern "C" void imse_network_reset(void) {
+  for (const ImseTflmState &state : imse_tflm_states) {
+    int8_t *row = imse_state + state.offset;
+    if (state.initial == nullptr) {
+      memset(row, state.zero_point, state.bytes);
+      continue;
+    }
+    for (size_t done = 0; done < state.bytes; done += state.row_bytes) {
+      memcpy(row + done, state.initial, state.row_bytes);
+    }
+  }
+}
+
+extern "C" int imse_network_invoke(const int8_t *features, int8_t *mask, int8_t *phase) {
+  if (interpreter == nullptr && !prepare()) {
+    return 1;
+  }
+  memcpy(interpreter->input(IMSE_TFLM_FEATURES_INPUT)->data.raw, features, IMSE_FEATURE_BYTES);
+  for (const ImseTflmState &state : imse_tflm_states) {
+    memcpy(interpreter->input(state.input)->data.raw, imse_state + state.offset, state.bytes);
+  }
+  if (interpreter->Invoke() != kTfLiteOk) {
+    return 2;
+  }
+  for (const ImseTflmState &state : imse_tflm_states) {
+    memcpy(imse_state + state.offset, interpreter->output(state.output)->data.raw, state.bytes);
+  }
+  memcpy(mask, interpreter->output(IMSE_TFLM_MASK_OUTPUT)->data.raw, IMSE_MASK_BYTES);
+  memcpy(phase, interpreter->output(IMSE_TFLM_PHASE_OUTPUT)->data.raw, IMSE_PHASE_BYTES);
+  return 0;
+}
