@@ -12,8 +12,8 @@ from firmware_gen.errors import FirmwareError, ModelTooBigError
 from firmware_gen.options import FirmwareOptions
 from targets.model import MemoryRegion, RegionKind, Target
 
-GUARD_BYTES = 32
-"""Inaccessible bytes below the stack."""
+GUARD_BYTES = 256
+"""Inaccessible bytes below the stack; as the platform code, a power of two."""
 
 FIRMWARE_CODE_BYTES = 14 * 1024
 """Flash of start-up, platform, protocol, front end and C library, without the network."""

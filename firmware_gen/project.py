@@ -26,7 +26,7 @@ MANIFEST = "imse-mcu.json"
 MANIFEST_FORMAT = 1
 BUILD_FOLDER = "build"
 
-_COMMON_FOLDERS = ("app", "frontend", "network", "protocol")
+_COMMON_FOLDERS = ("app", "frontend", "protocol")
 _GENERIC_DEVICES = {
     "cortex-m4": "ARMCM4",
     "cortex-m7": "ARMCM7",
@@ -188,7 +188,7 @@ def _fixed_files(target: Target) -> dict[str, bytes]:
     paths = [
         path for folder in folders for path in folder.rglob("*") if path.suffix in {".c", ".h"}
     ]
-    paths.append(CSRC / "platform" / "imse_platform.h")
+    paths += [CSRC / "platform" / "imse_platform.h", CSRC / "network" / "imse_network.h"]
     systick = target.mcu.family in _SYSTICK_FAMILIES
     unused = "cycles_dwt.c" if systick else "cycles_systick.c"
     return {

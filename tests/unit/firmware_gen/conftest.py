@@ -10,6 +10,10 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from firmware_gen.project import generate_project, write
+from firmware_gen.toolchain import BuildResult, compile_project
+from targets.loader import load_target
+
 REPO = Path(__file__).resolve().parents[3]
 
 
@@ -25,8 +29,8 @@ def _load(name: str) -> ModuleType:
 
 
 reference_frontend = _load("reference_frontend")
-_load("fake_network")
-_load("fake_backend")
+fake_network = _load("fake_network")
+fake_backend = _load("fake_backend")
 
 
 @pytest.fixture(scope="session")
@@ -64,3 +68,27 @@ def recorded_speech() -> np.ndarray:
     if not files:
         pytest.skip(f"no recordings under {data}; set IMSE_MCU_DATA")
     return np.concatenate([soundfile.read(f, dtype="int16")[0] for f in files[:4]])
+
+
+class Builder:
+    """Builds images of a fake network, each once."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._built: dict[tuple[str, str], BuildResult] = {}
+
+    def build(self, target_name: str, source: str = fake_network.SOURCE) -> BuildResult:
+        key = (target_name, source)
+        if key not in self._built:
+            target = load_target(target_name)
+            backends = {"aot": fake_backend.FakeBackend(source)}
+            project = generate_project(fake_backend.fake_model(), target, "aot", backends=backends)
+            folder = self._root / f"{target_name}{len(self._built)}"
+            write(project, folder)
+            self._built[key] = compile_project(folder, target, plan=project.plan)
+        return self._built[key]
+
+
+@pytest.fixture(scope="session")
+def builder(tmp_path_factory: pytest.TempPathFactory) -> Builder:
+    return Builder(tmp_path_factory.mktemp("images"))

@@ -3,9 +3,9 @@
 #include "imse_platform.h"
 
 #define LINE_BYTES_LOG2 5u /* cache line of the Cortex-M7 */
-#define GUARD_BYTES_LOG2 5u
+#define GUARD_BYTES_LOG2 8u
 
-extern uint32_t __stack_guard__[];
+extern uint32_t __stack_guard__[], __stack_bottom__[];
 
 void cortexm_enable_caches(void) {
     cortexm_barrier();
@@ -43,7 +43,7 @@ void cortexm_mpu_enable(void) {
 
 void cortexm_guard_stack(void) {
 #if defined(__ARM_ARCH_8M_MAIN__) || defined(__ARM_ARCH_8_1M_MAIN__)
-    __asm volatile("msr msplim, %0" ::"r"(__stack_guard__ + 8));
+    __asm volatile("msr msplim, %0" ::"r"(__stack_bottom__));
 #else
     if (MPU_TYPE >> 8 & 0xffu) {
         cortexm_mpu_region(7, (uint32_t)(uintptr_t)__stack_guard__, GUARD_BYTES_LOG2,

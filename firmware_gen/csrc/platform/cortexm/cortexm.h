@@ -67,7 +67,7 @@ void cortexm_mpu_enable(void);
 #define MPU_NO_ACCESS (1u << 28)                                   /* XN, AP = 0 */
 #define MPU_NOT_CACHED (1u << 28 | 3u << 24 | 1u << 19 | 1u << 18) /* XN, normal memory */
 
-/* Makes the 32 bytes below the stack inaccessible, so that an overflow faults at once. */
+/* Makes the 256 bytes below the stack inaccessible, so that an overflow faults at once. */
 void cortexm_guard_stack(void);
 
 /* Starts the cycle counter behind platform_cycles(). */

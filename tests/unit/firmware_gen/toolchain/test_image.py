@@ -1,0 +1,156 @@
+"""Whole images with a fake network, run on emulators."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import fake_backend
+import fake_network
+import numpy as np
+import pytest
+from reference_frontend import HOP, Frontend
+
+from targets.loader import load_target
+
+pytestmark = [
+    pytest.mark.emulator,
+    pytest.mark.skipif(
+        any(shutil.which(tool) is None for tool in ("arm-none-eabi-gcc", "cmake", "ninja")),
+        reason="arm-none-eabi-gcc, cmake or ninja is not installed",
+    ),
+]
+needs_qemu = pytest.mark.skipif(
+    shutil.which("qemu-system-arm") is None, reason="qemu-system-arm is not installed"
+)
+QEMU_TARGETS = ("mps2_an386", "mps2_an500", "mps3_an547")
+
+PREFIX = fake_network.SOURCE.split("int imse_network_invoke", maxsplit=1)[0]
+UNDEFINED_INSTRUCTION = (
+    PREFIX
+    + """
+int imse_network_invoke(const int8_t *features, int8_t *mask, int8_t *phase) {
+    mask[0] = phase[0] = features[0] + weights[0];
+    __builtin_trap();
+}
+"""
+)
+DEEP_RECURSION = (
+    PREFIX
+    + """
+static int deeper(volatile int8_t *above, int depth) {
+    volatile int8_t frame[64];
+    frame[depth & 63] = above[depth & 63];
+    return depth > 1000000 ? 0 : deeper(frame, depth + 1) + frame[depth & 63];
+}
+int imse_network_invoke(const int8_t *features, int8_t *mask, int8_t *phase) {
+    volatile int8_t start[64] = {0};
+    mask[0] = phase[0] = features[0] + weights[0];
+    return deeper(start, 0);
+}
+"""
+)
+
+
+def hops(count: int) -> np.ndarray:
+    return np.random.default_rng(count).normal(0, 3000, (count, HOP)).astype("<i2")
+
+
+def check_frames(link: Any, frontend: Frontend, count: int) -> None:
+    """The device's answers are the host's front end and network, byte for byte."""
+    network = fake_network.FakeNetwork()
+    link.reset()
+    for hop in hops(count):
+        result = link.process(hop.tobytes(), tensors=True)
+        features = frontend.analyze(hop)
+        mask, phase = network.invoke(features)
+        assert result.tensors is not None
+        assert result.tensors.features == features.tobytes()
+        assert result.tensors.mask == mask.tobytes()
+        assert result.tensors.phase == phase.tobytes()
+        assert result.pcm == frontend.synthesize(mask, phase).tobytes()
+        assert 0 < result.network_cycles < result.frame_cycles
+
+
+def check_info(link: Any, target_name: str) -> None:
+    info = link.hello()
+    assert info.clock_hz == load_target(target_name).mcu.clock_hz
+    assert info.model_digest == fake_backend.MODEL_DIGEST
+    assert info.runtime == "fake"
+
+
+def test_stm32h7_image_on_unicorn(builder: Any, frontend: Frontend) -> None:
+    from targets.emulators.unicorn import UnicornMachine
+    from targets.link import DeviceLink
+
+    build = builder.build("stm32h7")
+    machine = UnicornMachine(load_target("stm32h7"), build.elf)
+    with DeviceLink(machine.transport()) as link:
+        check_info(link, "stm32h7")
+        check_frames(link, frontend, 6)
+        assert link.counters.retries == 0
+    peak = machine.stats().peak_stack_bytes
+    assert peak is not None
+    assert 100 < peak < 640, "more stack than firmware_gen.memory allows the firmware"
+
+
+@needs_qemu
+@pytest.mark.parametrize("name", QEMU_TARGETS)
+def test_image_on_qemu(builder: Any, frontend: Frontend, name: str) -> None:
+    from targets.emulators.qemu import QemuMachine
+    from targets.link import DeviceLink
+
+    with (
+        QemuMachine(load_target(name), builder.build(name).elf) as machine,
+        DeviceLink(machine.transport()) as link,
+    ):
+        check_info(link, name)
+        check_frames(link, frontend, 4)
+
+
+@needs_qemu
+@pytest.mark.parametrize(
+    ("name", "source", "check"),
+    [
+        ("mps2_an500", UNDEFINED_INSTRUCTION, lambda e: e.pc != 0 and e.cfsr & 0x1_0000),
+        ("mps2_an500", DEEP_RECURSION, lambda e: e.cfsr & 0x1010),
+        ("mps3_an547", DEEP_RECURSION, lambda e: e.cfsr & 0x10_0000),
+        ("mps2_an386", DEEP_RECURSION, lambda e: e.cfsr & 0x1010),
+    ],
+    ids=["undefined instruction", "stack overflow", "stack limit on v8-M", "stack overflow on M4"],
+)
+def test_fault_is_reported(
+    builder: Any, name: str, source: str, check: Callable[[Any], int]
+) -> None:
+    from targets.emulators.qemu import QemuMachine
+    from targets.link import DeviceFaultError, DeviceLink
+
+    with (
+        QemuMachine(load_target(name), builder.build(name, source).elf) as machine,
+        DeviceLink(machine.transport()) as link,
+    ):
+        link.hello()
+        link.reset()
+        with pytest.raises(DeviceFaultError) as caught:
+            link.process(hops(1)[0].tobytes())
+        assert check(caught.value.error), caught.value.error
+        assert caught.value.error.hfsr == 1 << 30  # escalated from a configurable fault
+
+
+def test_image_is_reproducible(builder: Any, tmp_path: Path) -> None:
+    from firmware_gen.project import generate_project, write
+    from firmware_gen.toolchain import compile_project
+
+    first = builder.build("stm32h7")
+    target = load_target("stm32h7")
+    project = generate_project(
+        fake_backend.fake_model(), target, "aot", backends={"aot": fake_backend.FakeBackend()}
+    )
+    other = tmp_path / "another" / "place" / "of another length"
+    write(project, other)
+    second = compile_project(other, target)
+    for suffix in ("elf", "bin", "hex"):
+        assert getattr(first, suffix).read_bytes() == getattr(second, suffix).read_bytes()
+    assert not list(other.glob(".build*"))
