@@ -126,9 +126,9 @@ def enhanced_spectrum(
         Enhanced compressed magnitude and phase in radians, each ``(bands, frames)``.
     """
     mask, phase = np.asarray(mask, np.float32), np.asarray(phase, np.float32)
-    magnitude: Floats = noisy_magnitude * (np.float32(mask_limit) * mask[0, ..., 0].T)
-    angle: Floats = np.arctan2(phase[0, ..., 1], phase[0, ..., 0]).T
-    return magnitude, angle
+    magnitude = np.multiply(noisy_magnitude, mask_limit * mask[0, ..., 0].T, dtype=np.float32)
+    angle = np.arctan2(phase[0, ..., 1], phase[0, ..., 0], dtype=np.float32)
+    return magnitude, angle.T
 
 
 def level_factor(wave: ArrayLike) -> float:

@@ -72,7 +72,7 @@ def small_config() -> Any:
 @pytest.fixture(scope="session")
 def small_tensors(small_config: Any, small_fixture: Any) -> dict[str, np.ndarray]:
     """Weights of that recording under PyTorch names."""
-    from keras_imse.layers.offline.rotary import angles
+    from keras_imse.rotary import angles
     from keras_imse.weights.name_map import name_map
 
     return {

@@ -23,7 +23,7 @@ def tiny_config() -> Any:
 @pytest.fixture(scope="session")
 def tensors(tiny_config: Any) -> dict[str, np.ndarray]:
     """Random weights under PyTorch names."""
-    from keras_imse.layers.offline.rotary import angles
+    from keras_imse.rotary import angles
     from keras_imse.weights.name_map import name_map
 
     random = np.random.default_rng(2)
