@@ -7,12 +7,13 @@ import json
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from firmware_gen.backends.base import Backend, BackendOutput
+from firmware_gen.backends.errors import BackendError
 from firmware_gen.errors import FirmwareError, ProjectFolderError
 from firmware_gen.memory import GUARD_BYTES, MemoryPlan, plan_memory
 from firmware_gen.options import FirmwareOptions
@@ -58,6 +59,7 @@ class FirmwareProject:
         plan: Where code, weights and data go.
         files: Project path -> content, sorted by path, the manifest included.
         reports: Runtime -> its figures for people.
+        omitted: Other runtime -> why the project does not hold it.
     """
 
     model: str
@@ -68,6 +70,7 @@ class FirmwareProject:
     plan: MemoryPlan
     files: Mapping[str, bytes]
     reports: Mapping[str, Mapping[str, Any]]
+    omitted: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def digest(self) -> str:
@@ -83,6 +86,7 @@ class FirmwareProject:
             "runtime": self.runtime,
             "options": self.options.to_json(),
             "plan": self.plan.to_json(),
+            "omitted": dict(sorted(self.omitted.items())),
             "digest": self.digest,
             "files": {path: _sha256(content) for path, content in self.files.items()},
         }
@@ -100,8 +104,9 @@ def files_digest(files: Mapping[str, bytes]) -> str:
 def default_backends() -> dict[str, Backend]:
     """The shipped runtimes by name."""
     from firmware_gen.backends.aot.backend import AotBackend
+    from firmware_gen.backends.tflm.backend import TflmBackend
 
-    return {"aot": AotBackend()}
+    return {"aot": AotBackend(), "tflm": TflmBackend()}
 
 
 def generate_project(
@@ -117,7 +122,8 @@ def generate_project(
     Args:
         model: The integer model.
         target: Where it runs.
-        runtime: ``aot`` or ``tflm``: what executes the network unless configured otherwise.
+        runtime: ``aot`` or ``tflm``: what executes the network unless configured otherwise. Other
+            runtimes are put into the project too where they can execute the model and fit.
         options: Choices; the defaults when ``None``.
         backends: Runtimes to put into the project by name; the shipped ones when ``None``.
 
@@ -138,14 +144,22 @@ def generate_project(
     _check_frontend(model)
     files = _fixed_files(target)
     common = _sources(files)
-    outputs = {
-        name: backend.generate(model, target, options) for name, backend in sorted(backends.items())
-    }
-    plan = plan_memory(target, outputs[runtime].memory, options)
-    for name, output in outputs.items():
+    outputs: dict[str, BackendOutput] = {}
+    plans: dict[str, MemoryPlan] = {}
+    omitted: dict[str, str] = {}
+    for name, backend in sorted(backends.items()):
+        try:
+            output = backend.generate(model, target, options)
+            plans[name] = plan_memory(target, output.memory, options)
+        except (BackendError, FirmwareError) as error:
+            if name == runtime:
+                raise
+            omitted[name] = error.message
+            continue
+        outputs[name] = output
         _merge(files, output.files, name)
     _merge(files, {"model/model.tflite": model.tflite}, "model")
-    files |= _rendered_files(model, target, runtime, options, files, common, outputs, plan)
+    files |= _rendered_files(model, target, runtime, options, files, common, outputs, plans)
     files[MANIFEST] = _manifest(model, target, runtime, options, files)
     return FirmwareProject(
         model=model.metadata.model,
@@ -153,9 +167,10 @@ def generate_project(
         target=target,
         runtime=runtime,
         options=options,
-        plan=plan,
+        plan=plans[runtime],
         files=dict(sorted(files.items())),
         reports={name: output.report for name, output in outputs.items()},
+        omitted=omitted,
     )
 
 
@@ -216,7 +231,7 @@ def _rendered_files(
     files: Mapping[str, bytes],
     common: Sequence[str],
     outputs: Mapping[str, BackendOutput],
-    plan: MemoryPlan,
+    plans: Mapping[str, MemoryPlan],
 ) -> dict[str, bytes]:
     """The files that depend on model and target: build scripts, linker script, README."""
     frontend = model.metadata.frontend
@@ -235,9 +250,7 @@ def _rendered_files(
         "options": options,
         "sources": sources,
         "include_directories": sorted(folders),
-        "places": plan.places,
-        "uses": {use.region: use for use in plan.regions},
-        "cleared": _cleared_sections(target, plan),
+        "uses": {use.region: use for use in plans[runtime].regions},
         "guard_bytes": GUARD_BYTES,
         "stack_bytes": options.stack_bytes,
         "pins": _pins(target),
@@ -252,10 +265,14 @@ def _rendered_files(
         "cmake/arm-none-eabi.cmake": "cmake/arm-none-eabi.cmake.j2",
         "imse.cproject.yml": "cproject.yml.j2",
         "imse.csolution.yml": "csolution.yml.j2",
-        f"linker/{target.name}.ld": "linker.ld.j2",
         "platform/imse_board_config.h": "imse_board_config.h.j2",
     }
-    return {path: render(template, **values) for path, template in templates.items()}
+    rendered = {path: render(template, **values) for path, template in templates.items()}
+    for name, plan in plans.items():
+        cleared = _cleared_sections(target, plan)
+        script = render("linker.ld.j2", places=plan.places, cleared=cleared, **values)
+        rendered[f"linker/{target.name}-{name}.ld"] = script
+    return rendered
 
 
 def _cleared_sections(target: Target, plan: MemoryPlan) -> list[dict[str, str]]:
