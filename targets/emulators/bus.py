@@ -6,6 +6,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 
+_BLOCK = 1024
+
+
 class BusError(Exception):
     """A peripheral refuses an access; the machine turns it into a fault with pc and function."""
 
@@ -106,10 +109,14 @@ class Bus:
 
     def __init__(self) -> None:
         self._peripherals: list[Peripheral] = []
+        self._blocks: dict[int, Peripheral] = {}
 
     def add(self, peripheral: Peripheral) -> None:
-        """Attach a peripheral."""
+        """Attach a peripheral; base and size are multiples of 1 KiB."""
         self._peripherals.append(peripheral)
+        first = peripheral.base // _BLOCK
+        for block in range(first, first + peripheral.size // _BLOCK):
+            self._blocks[block] = peripheral
 
     def pages(self, page_size: int) -> list[int]:
         """Addresses of all pages that hold a peripheral, sorted."""
@@ -126,7 +133,7 @@ class Bus:
         Raises:
             BusError: Nothing the emulator models is there.
         """
-        for peripheral in self._peripherals:
-            if peripheral.base <= address < peripheral.base + peripheral.size:
-                return peripheral
-        raise BusError("no memory or modelled peripheral is there")
+        peripheral = self._blocks.get(address // _BLOCK)
+        if peripheral is None:
+            raise BusError("no memory or modelled peripheral is there")
+        return peripheral
