@@ -61,8 +61,8 @@ class Plan:
         if self.real_time_factor > 1:
             return f"fits, {self.real_time_factor:.1f} times too slow for real time"
         if self.real_time_factor > COMFORTABLE:
-            return "fits, real time with little to spare"
-        return "fits, real time"
+            return "fits, real time with little to spare, by the planning figure"
+        return "fits, real time by the planning figure"
 
     def to_json(self) -> dict[str, Any]:
         """Returns the plan as plain data."""

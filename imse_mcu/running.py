@@ -46,7 +46,10 @@ class RunReport:
         mismatching_frames: Frames whose mask or phase differs from the TFLM host interpreter.
         first_mismatch: Index of the first of them, or None.
         feature_differences: Features that differ from the host's front end by rounding.
-        audio_snr_db: SNR of the device's audio against the host's own pipeline.
+        audio_snr_db: SNR of the device's audio against the host's own analysis and synthesis with
+            the device's masks: what the front end in C costs.
+        end_to_end_snr_db: SNR against the host's whole pipeline, network included: a feature that
+            is rounded the other way moves masks by a step, so this is lower.
         counts: What ``network`` and ``frame`` count: instructions on an emulator, cycles on a
             board.
         network: Count per frame of the network alone.
@@ -66,6 +69,7 @@ class RunReport:
     first_mismatch: int | None
     feature_differences: int
     audio_snr_db: float
+    end_to_end_snr_db: float
     counts: CycleMeaning
     network: Spread
     frame: Spread
@@ -92,6 +96,7 @@ class RunReport:
             "first_mismatch": self.first_mismatch,
             "feature_differences": self.feature_differences,
             "audio_snr_db": round(self.audio_snr_db, 2),
+            "end_to_end_snr_db": round(self.end_to_end_snr_db, 2),
             "counts": self.counts,
             "network_per_frame": self.network.to_json(),
             "frame_per_frame": self.frame.to_json(),
@@ -193,7 +198,8 @@ def _compare(
         mismatching_frames=len(wrong),
         first_mismatch=wrong[0] if wrong else None,
         feature_differences=_feature_differences(host, samples, results),
-        audio_snr_db=snr_db(host.enhance(samples, "int8"), enhanced),
+        audio_snr_db=snr_db(_with_device_masks(host, samples, results), enhanced),
+        end_to_end_snr_db=snr_db(host.enhance(samples, "int8"), enhanced),
         counts=device.counts,
         network=_spread([r.network_cycles for r in results]),
         frame=_spread([r.frame_cycles for r in results]),
@@ -223,6 +229,28 @@ def _mismatches(host: HostModel, results: list[FrameResult]) -> list[int]:
         if not same:
             wrong.append(index)
     return wrong
+
+
+def _with_device_masks(
+    host: HostModel, samples: NDArray[np.float32], results: list[FrameResult]
+) -> NDArray[np.int16]:
+    """Returns the host's own analysis and synthesis around the device's masks, int16 [n]."""
+    import numpy as np
+
+    from keras_imse import audio
+    from quantize.tflm_host import dequantize_values
+
+    model = host.quantized
+    tensors = [result.tensors for result in results if result.tensors is not None]
+    values = {}
+    for name in ("mask", "phase"):
+        data = b"".join(getattr(t, name) for t in tensors)
+        tensor = model.graph.tensors[model.metadata.outputs[name]]
+        integers = np.frombuffer(data, np.int8).reshape(len(tensors), *tensor.shape[2:])
+        values[name] = dequantize_values(integers, tensor)
+    spectrum = audio.analyze(samples, host.frontend)
+    masked = audio.apply_mask(spectrum, values["mask"][..., 0], values["phase"], host.frontend)
+    return audio.to_pcm16(audio.synthesize(masked, len(samples), host.frontend))
 
 
 def _feature_differences(

@@ -14,6 +14,9 @@ from imse_mcu.core.text import table
 if TYPE_CHECKING:
     from quantize.accuracy import AccuracyReport
 
+_VERSIONS = ("noisy", "float", "int8")
+_NAME_WIDTH = 60
+
 
 @click.command(
     "check",
@@ -79,7 +82,13 @@ def _text(report: AccuracyReport) -> str:
         cells += [f"{s.si_sdr_db:.2f}" for s in scores]
         rows.append((name, *cells))
     worst = [
-        (layer.tensor, layer.kind, layer.dtype, f"{layer.sqnr_db:.1f}", f"{layer.saturated:.2%}")
+        (
+            layer.tensor[-_NAME_WIDTH:],
+            layer.kind,
+            layer.dtype,
+            f"{layer.sqnr_db:.1f}",
+            f"{layer.saturated:.2%}",
+        )
         for layer in report.worst_layers
     ]
     outputs = ", ".join(f"{name} {value:.1f} dB" for name, value in report.output_sqnr_db.items())
@@ -95,6 +104,3 @@ def _text(report: AccuracyReport) -> str:
         "passed" if report.passed else "failed",
     ]
     return "\n".join(lines)
-
-
-_VERSIONS = ("noisy", "float", "int8")

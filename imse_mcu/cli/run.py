@@ -50,7 +50,8 @@ def command(session: Session, build: Path, source: Path, output: Path | None, on
     lines = [
         f"{source}: {report.frames} frames through the image ({report.place}, {report.runtime})",
         f"  {exact}",
-        f"  audio         {report.audio_snr_db:.1f} dB SNR against this machine's own pipeline",
+        f"  audio         {report.audio_snr_db:.1f} dB SNR against this machine's own STFT, "
+        f"{report.end_to_end_snr_db:.1f} dB with its own network too",
         f"  {report.counts:<12}  {report.frame.mean:.0f} per frame (largest {report.frame.maximum})"
         f", network {report.network.mean:.0f}",
     ]
