@@ -1,0 +1,15 @@
+/* QEMU MPS3 AN547 (Cortex-M55): what the platform sources need to know about the board. */
+#ifndef IMSE_BOARD_CONFIG_H
+#define IMSE_BOARD_CONFIG_H
+
+#define IMSE_CLOCK_HZ 32000000u
+
+/* External oscillator; 0 when the board has none. */
+#define IMSE_OSCILLATOR_HZ 0
+#define IMSE_OSCILLATOR_BYPASS 0
+
+/* UART0, 8 data bits, no parity, 1 stop bit. */
+#define IMSE_UART_BASE 0x59303000
+#define IMSE_UART_BAUD 921600u
+
+#endif /* IMSE_BOARD_CONFIG_H */

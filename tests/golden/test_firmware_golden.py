@@ -1,0 +1,76 @@
+"""The generated project, per target and runtime, against what was reviewed.
+
+``firmware/<target>-<runtime>/files.json`` holds the digest of every generated file, and next to it
+lie the rendered files as text. The network is a stand-in, so that only changes of the project
+itself show up. After a wanted change: ``IMSE_MCU_UPDATE_GOLDEN=1 pytest tests/golden``, and review
+the difference.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from firmware_gen.backends.base import BackendMemory, BackendOutput
+from firmware_gen.project import FirmwareProject, generate_project
+from keras_imse.config import FrontendConfig
+from targets.loader import list_targets, load_target
+
+GOLDEN = Path(__file__).parent / "firmware"
+UPDATE = os.environ.get("IMSE_MCU_UPDATE_GOLDEN") == "1"
+RUNTIMES = ("aot", "tflm")
+
+
+class StandIn:
+    """A runtime with one source file and the memory figures of the shipped model."""
+
+    def __init__(self, name: str, suffix: str, arena_bytes: int) -> None:
+        self.name = name
+        self._path = f"model/network_{name}{suffix}"
+        self._memory = BackendMemory(68_000, arena_bytes, 94_000, 20_000, 1024)
+
+    def generate(self, model: Any, target: Any, options: Any) -> BackendOutput:
+        return BackendOutput({self._path: b"/* stand-in */\n"}, self._memory)
+
+
+def make(target: str, runtime: str) -> FirmwareProject:
+    metadata = SimpleNamespace(model="stand-in", frontend=FrontendConfig())
+    model: Any = SimpleNamespace(metadata=metadata, digest="5a" * 32, tflite=b"stand-in")
+    backends = {"aot": StandIn("aot", ".c", 14_336), "tflm": StandIn("tflm", ".cc", 160_000)}
+    return generate_project(model, load_target(target), runtime, backends=backends)
+
+
+def rendered(project: FirmwareProject) -> dict[str, str]:
+    """The files that come from templates, by the name they have among the golden files."""
+    target, runtime = project.target.name, project.runtime
+    paths = ["CMakeLists.txt", "README.md", "imse.cproject.yml", "platform/imse_board_config.h"]
+    paths.append(f"linker/{target}-{runtime}.ld")
+    return {Path(path).name: project.files[path].decode() for path in paths}
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("target", [target.name for target in list_targets()])
+def test_project_is_as_reviewed(target: str, runtime: str) -> None:
+    project = make(target, runtime)
+    folder = GOLDEN / f"{target}-{runtime}"
+    digests = {path: hashlib.sha256(data).hexdigest() for path, data in project.files.items()}
+    if UPDATE:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "files.json").write_text(json.dumps(digests, indent=1) + "\n")
+        for name, text in rendered(project).items():
+            (folder / name).write_text(text)
+    for name, text in rendered(project).items():
+        assert text == (folder / name).read_text(), f"{name} changed"
+    assert digests == json.loads((folder / "files.json").read_text())
+    assert project.omitted == {}
+
+
+def test_no_golden_folder_is_left_over() -> None:
+    wanted = {f"{target.name}-{runtime}" for target in list_targets() for runtime in RUNTIMES}
+    assert {path.name for path in GOLDEN.iterdir()} == wanted
