@@ -129,6 +129,7 @@ def build(request: BuildRequest, reporter: Reporter) -> BuildOutcome:
     """
     from firmware_gen.options import FirmwareOptions
     from firmware_gen.project import generate_project
+    from firmware_gen.toolchain import check_tools
     from targets.loader import load_target
 
     target = load_target(request.target)
@@ -136,6 +137,8 @@ def build(request: BuildRequest, reporter: Reporter) -> BuildOutcome:
     options = FirmwareOptions(kernels=request.kernels)
     folder = request.folder
     check_output(folder)
+    if request.compile:
+        check_tools()
     host = quantize(request.quantization, reporter)
     with reporter.stage(f"generating the firmware project ({runtime})"):
         project = generate_project(host.quantized, target, runtime, options)

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from imse_mcu.buildfolder import BuildFolder
-from imse_mcu.core.text import count, size, table
+from imse_mcu.core.text import count, short_name, size, table
 
 _LAYERS_SHOWN = 15
-_WIDTH = 48
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,7 @@ def describe(data: Mapping[str, Any]) -> str:
             str(layer["macs"]),
             f"{100 * layer['macs'] / whole:.1f} %",
             size(layer["weight_bytes"]),
-            layer["output"][-_WIDTH:],
+            short_name(layer["output"]),
         )
         for layer in heavy
     ]

@@ -9,13 +9,12 @@ import click
 
 from imse_mcu.cli.context import Session, common_options
 from imse_mcu.cli.options import PATH
-from imse_mcu.core.text import table
+from imse_mcu.core.text import short_name, table
 
 if TYPE_CHECKING:
     from quantize.accuracy import AccuracyReport
 
 _VERSIONS = ("noisy", "float", "int8")
-_NAME_WIDTH = 60
 
 
 @click.command(
@@ -83,7 +82,7 @@ def _text(report: AccuracyReport) -> str:
         rows.append((name, *cells))
     worst = [
         (
-            layer.tensor[-_NAME_WIDTH:],
+            short_name(layer.tensor),
             layer.kind,
             layer.dtype,
             f"{layer.sqnr_db:.1f}",

@@ -47,3 +47,13 @@ def count(value: float) -> str:
         if abs(value) >= limit:
             return f"{value / limit:.3g} {unit}"
     return f"{value:.3g}"
+
+
+def short_name(tensor: str) -> str:
+    """Returns a tensor's name without what the converter adds: the layer that made it.
+
+    Args:
+        tensor: Name such as ``net_frame/step/a/conv/BiasAdd;net_frame/step/a/conv/Conv2D1``.
+    """
+    first = tensor.partition(";")[0]
+    return first.partition("/step/")[2] or first
