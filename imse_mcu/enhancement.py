@@ -11,6 +11,7 @@ from imse_mcu.core.audio_io import list_recordings, read_audio, write_wav
 from imse_mcu.core.errors import ImseMcuError
 from imse_mcu.core.progress import Reporter
 from imse_mcu.host import HostModel, Precision
+from imse_mcu.offline_host import OfflineHost
 
 
 class OutputPathError(ImseMcuError):
@@ -102,7 +103,10 @@ def plan_files(source: Path, output: Path) -> list[EnhanceJob]:
 
 
 def enhance_files(
-    model: HostModel, jobs: Sequence[EnhanceJob], precision: Precision, reporter: Reporter
+    model: HostModel | OfflineHost,
+    jobs: Sequence[EnhanceJob],
+    precision: Precision,
+    reporter: Reporter,
 ) -> list[EnhanceResult]:
     """Cleans recordings.
 

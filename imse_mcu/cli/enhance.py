@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from imse_mcu.cli.context import Session, common_options
 from imse_mcu.cli.options import PATH, model_options
 
+if TYPE_CHECKING:
+    from imse_mcu.host import HostModel, Precision
+
 
 @click.command(
     "enhance",
     epilog="Examples:\n\n  imse-mcu enhance noisy.wav -o clean.wav\n\n"
-    "  imse-mcu enhance recordings/ -o cleaned/ --precision float",
+    "  imse-mcu enhance recordings/ -o cleaned/ --precision float\n\n"
+    "  imse-mcu enhance noisy.wav -o clean.wav --model imse --weights g_best --precision float",
 )
 @click.argument("source", type=PATH)
 @click.option("-o", "--output", type=PATH, required=True, help="File, or folder for a folder.")
@@ -39,14 +44,19 @@ def command(
 ) -> None:
     """Clean a recording or a folder of recordings on this machine."""
     from imse_mcu.enhancement import enhance_files, plan_files
+    from imse_mcu.offline_host import OfflineHost, is_offline, load_offline
     from imse_mcu.quantization import QuantizationRequest, quantize
 
     jobs = plan_files(source, output)
-    request = QuantizationRequest(model, recipe, weights, calibration, not no_cache)
-    host = quantize(request, session.reporter)
-    results = enhance_files(
-        host, jobs, "int8" if precision == "int8" else "float", session.reporter
-    )
+    kind: Precision = "int8" if precision == "int8" else "float"
+    host: HostModel | OfflineHost
+    if is_offline(model):
+        with session.reporter.stage(f"loading {model}"):
+            host = load_offline(model, weights, kind)
+    else:
+        request = QuantizationRequest(model, recipe, weights, calibration, not no_cache)
+        host = quantize(request, session.reporter)
+    results = enhance_files(host, jobs, kind, session.reporter)
     data = {"model": model, "precision": precision, "files": [r.to_json() for r in results]}
     lines = [f"{r.output}  ({r.duration_s:.2f} s, {precision})" for r in results]
     session.emit(data, "\n".join(lines))

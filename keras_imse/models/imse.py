@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 import tf_keras
@@ -98,6 +98,25 @@ def build_imse(
         "phase": tf_keras.layers.Activation("linear", name="phase")(angle),
     }
     return tf_keras.Model(features, outputs, name=config.name)
+
+
+def inference_function(model: tf_keras.Model) -> Callable[[Any], dict[str, Any]]:
+    """Returns the network compiled for inference, for :func:`keras_imse.enhance_imse.enhance`.
+
+    Args:
+        model: A network of :func:`build_imse`.
+
+    Returns:
+        Function from ``(batch, time, bands, 2)`` to ``{"mask", "phase"}`` as numpy arrays. The
+        first call at each length compiles.
+    """
+    compiled = tf.function(lambda x: model(x, training=False))
+
+    def run(features: Any) -> dict[str, Any]:
+        outputs = compiled(tf.convert_to_tensor(features, tf.float32))
+        return {name: value.numpy() for name, value in outputs.items()}
+
+    return run
 
 
 def _u_net(
