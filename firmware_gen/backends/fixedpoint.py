@@ -26,7 +26,7 @@ def wrap32(value: int) -> int:
 
 def round_half_away(value: float) -> int:
     """Nearest integer, halves away from zero."""
-    return int(math.floor(abs(value) + 0.5)) * (1 if value >= 0 else -1)
+    return math.floor(abs(value) + 0.5) * (1 if value >= 0 else -1)
 
 
 def quantize_multiplier(real: float) -> tuple[int, int]:

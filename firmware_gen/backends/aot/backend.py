@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from firmware_gen.backends.aot.emit import Emitter
+from firmware_gen.backends.aot.emit_dsp import DspEmitter
 from firmware_gen.backends.aot.layout import Layout, make_layout
 from firmware_gen.backends.aot.lower import lower
-from firmware_gen.backends.aot.memory import MemoryPlan, plan_memory
+from firmware_gen.backends.aot.memory import MemoryPlan, aligned, plan_memory
 from firmware_gen.backends.aot.program_source import network_header_text, network_source
 from firmware_gen.backends.aot.rings import find_rings
 from firmware_gen.backends.aot.source import Source
@@ -25,7 +26,7 @@ _BYTES_PER_LAYER = 48
 _BYTES_PER_KERNEL = 400
 _STACK_BYTES = 1024
 
-EMITTERS: dict[str, type[Emitter]] = {"portable": Emitter, "dsp": Emitter}
+EMITTERS: dict[str, type[Emitter]] = {"portable": Emitter, "dsp": DspEmitter}
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,7 @@ def compile_network(graph: Graph, metadata: ModelMetadata, kernels: str) -> Comp
     source = Source()
     emitter = EMITTERS[kernels](layout, plan, source)
     emitter.run()
+    plan = replace(plan, arena_bytes=plan.arena_bytes + aligned(emitter.scratch_bytes))
     files = {
         "model/network_aot.c": network_source(metadata, layout, plan, emitter, source).encode(),
         "model/network_aot.h": network_header_text(plan).encode(),

@@ -47,6 +47,9 @@ class Emitter:
         layout: Placements of all values.
         plan: Offsets of the running sums.
         source: Receives constants and functions.
+
+    Attributes:
+        scratch_bytes: Memory behind the arena that the kernels need.
     """
 
     def __init__(self, layout: Layout, plan: MemoryPlan, source: Source) -> None:
@@ -55,6 +58,7 @@ class Emitter:
         self.plan = plan
         self.source = source
         self.index = 0
+        self.scratch_bytes = 0
         self.windows = {
             ring.window.outputs[0]: ring for ring in layout.rings if ring.window is not None
         }
@@ -77,7 +81,8 @@ class Emitter:
 
     def run(self) -> None:
         """Write all layers."""
-        for self.index, node in enumerate(self.program.nodes):
+        for position, node in enumerate(self.program.nodes):
+            self.index = position
             body = self.handlers[type(node)](node)
             if body:
                 self.source.layer(self._name(node), self._comment(node), body)
@@ -444,6 +449,31 @@ class Emitter:
         """A batched matrix product."""
         a, b = (self.value(index) for index in node.inputs)
         y = self.value(node.outputs[0])
+        loops, strides = self._matmul_strides(node)
+        lines = struct(
+            "imse_matmul_t",
+            {
+                "out": multiplier(node.out),
+                "a_offset": -a.zero_point,
+                "b_offset": -b.zero_point,
+                "output_offset": y.zero_point,
+                "rows": y.shape[-2],
+                "depth": a.shape[-2 if node.transpose_a else -1],
+                "cols": y.shape[-1],
+                **strides,
+            },
+        )
+        call = (
+            f"{self.source.kernel(f'imse_matmul_{_SUFFIX[y.dtype]}')}(&p, "
+            f"{self.at(a.index)}{advance(loops, 1)}, {self.at(b.index)}{advance(loops, 2)}, "
+            f"{self.at(y.index)}{advance(loops, 0)});"
+        )
+        return lines + looped(loops, [call])
+
+    def _matmul_strides(self, node: MatMul) -> tuple[tuple[Loop, ...], dict[str, int]]:
+        """Loops over the matrices of a product, and the strides within one."""
+        a, b = (self.value(index) for index in node.inputs)
+        y = self.value(node.outputs[0])
         a_strides, b_strides = self.place(a.index).strides, self.place(b.index).strides
         y_strides = self.place(y.index).strides
         batch = y.shape[:-2]
@@ -457,29 +487,14 @@ class Emitter:
         )
         a_row, a_col = a_strides[-2:] if not node.transpose_a else a_strides[:-3:-1]
         b_row, b_col = b_strides[-2:] if not node.transpose_b else b_strides[:-3:-1]
-        lines = struct(
-            "imse_matmul_t",
-            {
-                "out": multiplier(node.out),
-                "a_offset": -a.zero_point,
-                "b_offset": -b.zero_point,
-                "output_offset": y.zero_point,
-                "rows": y.shape[-2],
-                "depth": a.shape[-2 if node.transpose_a else -1],
-                "cols": y.shape[-1],
-                "a_row": a_row,
-                "a_col": a_col,
-                "b_row": b_row,
-                "b_col": b_col,
-                "out_row": y_strides[-2],
-            },
-        )
-        call = (
-            f"{self.source.kernel(f'imse_matmul_{_SUFFIX[y.dtype]}')}(&p, "
-            f"{self.at(a.index)}{advance(loops, 1)}, {self.at(b.index)}{advance(loops, 2)}, "
-            f"{self.at(y.index)}{advance(loops, 0)});"
-        )
-        return lines + looped(loops, [call])
+        strides = {
+            "a_row": a_row,
+            "a_col": a_col,
+            "b_row": b_row,
+            "b_col": b_col,
+            "out_row": y_strides[-2],
+        }
+        return loops, strides
 
     def mean(self, node: Mean) -> list[str]:
         """A mean over axes that lie behind each other."""

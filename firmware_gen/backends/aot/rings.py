@@ -58,21 +58,46 @@ def find_rings(program: Program) -> tuple[Ring, ...]:
 
 
 def _ring(program: Program, state: State) -> Ring | None:
+    concat = _concat_of(program, state)
+    if concat is None:
+        return None
+    newest, extended = concat.inputs[1], concat.outputs[0]
+    rows = program.values[extended].shape[TIME]
+    found = _readers(program, state, extended)
+    if found is None:
+        return None
+    padded, convolutions = found
+    if not convolutions or not all(_covers(node, rows) for node in convolutions):
+        return None
+    if program.consumers(state.after) or not _produced_by_slice(program, state, extended):
+        return None
+    window: Convolution | None = None
+    if padded is None and len(convolutions) == 1 and _is_running_sum(program, convolutions[0]):
+        window = convolutions[0]
+    return Ring(state, rows, newest, extended, padded, window)
+
+
+def _concat_of(program: Program, state: State) -> Concat | None:
+    """The concatenation of a state with one new frame, if that is all the state is read by."""
     readers = program.consumers(state.before)
     if len(readers) != 1 or not isinstance(readers[0], Concat):
         return None
-    concat = readers[0]
-    before = program.values[state.before]
+    concat, before = readers[0], program.values[state.before]
     if concat.axis != TIME or len(before.shape) != 4 or before.shape[0] != 1:
         return None
     if len(concat.inputs) != 2 or concat.inputs[0] != state.before:
         return None
-    newest, extended = concat.inputs[1], concat.outputs[0]
-    if program.values[newest].shape[TIME] != 1 or program.values[newest].data is not None:
+    newest = program.values[concat.inputs[1]]
+    if newest.shape[TIME] != 1 or newest.data is not None:
         return None
-    rows = program.values[extended].shape[TIME]
+    return concat
+
+
+def _readers(
+    program: Program, state: State, extended: int
+) -> tuple[int | None, list[Convolution]] | None:
+    """The padded form of all frames and the convolutions over them; None if others read them."""
     padded: int | None = None
-    window: Convolution | None = None
     convolutions: list[Convolution] = []
     for node in program.consumers(extended):
         if isinstance(node, Slice) and node.outputs == (state.after,):
@@ -84,20 +109,11 @@ def _ring(program: Program, state: State) -> Ring | None:
             convolutions.append(node)
         else:
             return None
-    if padded is not None:
-        for node in program.consumers(padded):
-            if not isinstance(node, Convolution):
-                return None
-            convolutions.append(node)
-    if not convolutions or not all(_covers(node, rows) for node in convolutions):
-        return None
-    if state.after not in {output for node in program.nodes for output in node.outputs}:
-        return None
-    if program.consumers(state.after) or not _produced_by_slice(program, state, extended):
-        return None
-    if padded is None and len(convolutions) == 1 and _is_running_sum(program, convolutions[0]):
-        window = convolutions[0]
-    return Ring(state, rows, newest, extended, padded, window)
+    for node in program.consumers(padded) if padded is not None else []:
+        if not isinstance(node, Convolution):
+            return None
+        convolutions.append(node)
+    return padded, convolutions
 
 
 def _produced_by_slice(program: Program, state: State, extended: int) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -113,7 +113,7 @@ def wrapped(items: Iterable[str]) -> str:
     return "\n".join(lines)
 
 
-def struct(kind: str, members: dict[str, object], name: str = "p") -> list[str]:
+def struct(kind: str, members: Mapping[str, object], name: str = "p") -> list[str]:
     """Lines that define a constant structure with designated initialisers."""
     lines = [f"static const {kind} {name} = {{"]
     line = "   "
@@ -133,7 +133,7 @@ def multiplier(value: tuple[int, int]) -> str:
 
 
 def looped(loops: Sequence[Loop], statement: Sequence[str]) -> list[str]:
-    """A statement inside loops with variables ``i0``, ``i1``, …"""
+    """A statement inside loops with variables ``i0``, ``i1`` and so on."""
     lines: list[str] = []
     for depth, loop in enumerate(loops):
         i = f"i{depth}"

@@ -304,12 +304,13 @@ MAKERS: list[Maker] = [
 ]
 
 
+@pytest.mark.parametrize("kernels", ["portable", "dsp"])
 @pytest.mark.parametrize("maker", MAKERS, ids=lambda maker: maker.__name__)
-def test_operator_equals_interpreter(maker: Maker, tmp_path: Path) -> None:
+def test_operator_equals_interpreter(maker: Maker, kernels: str, tmp_path: Path) -> None:
     models = []
     for seed in range(CASES):
-        b = GraphBuilder(seed)
+        b = GraphBuilder(seed if kernels == "portable" else 100 + seed)
         y = maker(b)
         assert b.features is not None
         models.append(b.model(y, b.requant(b.features)))
-    aot_harness.assert_equal(models, tmp_path)
+    aot_harness.assert_equal(models, tmp_path, kernels=kernels)

@@ -25,8 +25,9 @@ def _causal(
     return b.conv(whole, 6, (rows, columns), depthwise=depthwise)
 
 
+@pytest.mark.parametrize("kernels", ["portable", "dsp"])
 @pytest.mark.parametrize("initial", [False, True])
-def test_causal_convolutions(initial: bool, tmp_path: Path) -> None:
+def test_causal_convolutions(initial: bool, kernels: str, tmp_path: Path) -> None:
     models = []
     for seed, (rows, columns, depthwise) in enumerate(
         [(3, 3, True), (11, 1, True), (3, 5, True), (3, 3, False), (2, 1, False), (4, 1, True)]
@@ -37,7 +38,7 @@ def test_causal_convolutions(initial: bool, tmp_path: Path) -> None:
         out = _causal(b, y, rows, columns, initial=initial, depthwise=depthwise)
         models.append(b.model(out, b.requant(x)))
         assert len(find_rings(lower(models[-1].graph, models[-1].metadata))) == 1
-    aot_harness.assert_equal(models, tmp_path, FRAMES)
+    aot_harness.assert_equal(models, tmp_path, FRAMES, kernels)
 
 
 def test_running_sum_over_a_window(tmp_path: Path) -> None:
@@ -184,9 +185,10 @@ def _network(seed: int) -> aot_harness.QuantizedModel:
     return b.model(mask, phase)
 
 
-def test_whole_networks(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kernels", ["portable", "dsp"])
+def test_whole_networks(kernels: str, tmp_path: Path) -> None:
     models = [_network(seed) for seed in range(3)]
     rings = find_rings(lower(models[0].graph, models[0].metadata))
     assert len(rings) == len(models[0].metadata.states)
     assert sum(ring.window is not None for ring in rings) == 2
-    aot_harness.assert_equal(models, tmp_path, 2 * FRAMES)
+    aot_harness.assert_equal(models, tmp_path, 2 * FRAMES, kernels)

@@ -1,0 +1,26 @@
+/* Convolution, one row of output pixels, two pixels and two channels at a time. Inputs are expanded
+ * to int16 once per pixel; weights are int16 and interleaved beforehand; the input's zero point is
+ * in the bias. */
+#ifndef IMSE_CONV_S8_DSP_H
+#define IMSE_CONV_S8_DSP_H
+
+#include <stdint.h>
+
+#include "imse_simd.h"
+
+typedef struct {
+  const int32_t *weights;       /* per two channels, tap and quad: 4 int16 of each, order 0 2 1 3 */
+  const imse_scale_t *channels; /* [out_channels rounded up to even] */
+  int32_t *scratch;             /* 4 words per tap and quad */
+  int32_t taps;
+  int32_t run;
+  int32_t pixels;       /* output pixels */
+  int32_t step;         /* bytes from one output pixel's first input to the next one's */
+  int32_t out_channels;
+  int32_t out_pitch;    /* bytes from one output pixel to the next */
+} imse_conv_dsp_t;
+
+/* tap[i]: first input of run i for output pixel 0. */
+void imse_conv_s8_dsp(const imse_conv_dsp_t *p, const int8_t *const *tap, int8_t *out);
+
+#endif

@@ -1,0 +1,27 @@
+/* Product of two int8 matrices, any strides: both are expanded to int16 first. */
+#ifndef IMSE_MATMUL_S8_DSP_H
+#define IMSE_MATMUL_S8_DSP_H
+
+#include <stdint.h>
+
+#include "imse_simd.h"
+
+typedef struct {
+  imse_scale_t out; /* its bias is 0 */
+  int32_t *scratch; /* 4 words per quad of depth for each pair of columns, and one pair of rows */
+  int32_t a_offset; /* minus the zero points of the inputs */
+  int32_t b_offset;
+  int32_t rows;  /* of a and the output */
+  int32_t depth; /* columns of a, rows of b */
+  int32_t cols;  /* of b and the output */
+  int32_t a_row; /* elements from one row to the next */
+  int32_t a_col;
+  int32_t b_row;
+  int32_t b_col;
+  int32_t out_row;
+} imse_matmul_dsp_t;
+
+void imse_matmul_s8_dsp(const imse_matmul_dsp_t *p, const int8_t *a, const int8_t *b,
+                        int8_t *out);
+
+#endif

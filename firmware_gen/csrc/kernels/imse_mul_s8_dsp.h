@@ -1,0 +1,21 @@
+/* Product of two int8 vectors. */
+#ifndef IMSE_MUL_S8_DSP_H
+#define IMSE_MUL_S8_DSP_H
+
+#include <stdint.h>
+
+#include "imse_simd.h"
+
+typedef struct {
+  int32_t a_offset_twice; /* minus the zero point of a, doubled */
+  int32_t b_offset;       /* minus the zero point of b */
+  int32_t mantissa;
+  int32_t add;
+  int32_t shift;
+} imse_mul_dsp_t;
+
+/* The steps are 1, or 0 for an operand that is one value for all elements. */
+void imse_mul_s8_dsp(const imse_mul_dsp_t *p, const int8_t *a, int32_t a_step, const int8_t *b,
+                     int32_t b_step, int8_t *out, int32_t n);
+
+#endif

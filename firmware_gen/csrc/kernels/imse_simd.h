@@ -1,0 +1,123 @@
+/* The Armv7E-M SIMD instructions that the dsp kernels use, with a plain C form that gives the same
+ * results on any other processor. */
+#ifndef IMSE_SIMD_H
+#define IMSE_SIMD_H
+
+#include <stdint.h>
+#include <string.h>
+
+/* Four int8 values, whatever their alignment. */
+static inline uint32_t imse_load4(const int8_t *p) {
+  uint32_t word;
+  memcpy(&word, p, sizeof word);
+  return word;
+}
+
+/* Two int16 values in one word. */
+static inline int32_t imse_pair(int32_t low, int32_t high) {
+  return (int32_t)(((uint32_t)low & 0xFFFFu) | ((uint32_t)high << 16));
+}
+
+#if defined(__ARM_FEATURE_DSP)
+
+#include <arm_acle.h>
+
+/* Bytes 0 and 2, sign extended to 16 bits. */
+static inline int32_t imse_sxtb16(uint32_t x) {
+  return (int32_t)__sxtb16(x);
+}
+
+/* Bytes 1 and 3, sign extended to 16 bits. */
+static inline int32_t imse_sxtb16_high(uint32_t x) {
+  int32_t y;
+  __asm__("sxtb16 %0, %1, ror #8" : "=r"(y) : "r"(x));
+  return y;
+}
+
+/* sum + the products of low and of high halves. */
+static inline int32_t imse_smlad(int32_t x, int32_t y, int32_t sum) {
+  return __smlad(x, y, sum);
+}
+
+/* sum + the product of the low halves. */
+static inline int32_t imse_smlabb(int32_t x, int32_t y, int32_t sum) {
+  return __smlabb(x, y, sum);
+}
+
+/* sum + the product of the high halves. */
+static inline int32_t imse_smlatt(int32_t x, int32_t y, int32_t sum) {
+  return __smlatt(x, y, sum);
+}
+
+/* sum + the upper half of the 64-bit product, rounded to nearest. */
+static inline int32_t imse_smmlar(int32_t x, int32_t y, int32_t sum) {
+  int32_t z;
+  __asm__("smmlar %0, %1, %2, %3" : "=r"(z) : "r"(x), "r"(y), "r"(sum));
+  return z;
+}
+
+static inline int32_t imse_ssat8(int32_t x) {
+  return __ssat(x, 8);
+}
+
+#else
+
+static inline int32_t imse_low(int32_t x) {
+  return (int16_t)((uint32_t)x & 0xFFFFu);
+}
+
+static inline int32_t imse_high(int32_t x) {
+  return (int16_t)((uint32_t)x >> 16);
+}
+
+static inline int32_t imse_sxtb16(uint32_t x) {
+  return imse_pair((int8_t)(x & 0xFFu), (int8_t)((x >> 16) & 0xFFu));
+}
+
+static inline int32_t imse_sxtb16_high(uint32_t x) {
+  return imse_sxtb16(x >> 8);
+}
+
+static inline int32_t imse_smlad(int32_t x, int32_t y, int32_t sum) {
+  return sum + imse_low(x) * imse_low(y) + imse_high(x) * imse_high(y);
+}
+
+static inline int32_t imse_smlabb(int32_t x, int32_t y, int32_t sum) {
+  return sum + imse_low(x) * imse_low(y);
+}
+
+static inline int32_t imse_smlatt(int32_t x, int32_t y, int32_t sum) {
+  return sum + imse_high(x) * imse_high(y);
+}
+
+static inline int32_t imse_smmlar(int32_t x, int32_t y, int32_t sum) {
+  return sum + (int32_t)(((int64_t)x * y + (1LL << 31)) >> 32);
+}
+
+static inline int32_t imse_ssat8(int32_t x) {
+  return x < -128 ? -128 : (x > 127 ? 127 : x);
+}
+
+#endif
+
+/* Rounding parameters of one output channel: value * mantissa / 2^(31 + shift), shift at least 1,
+ * rounded as imse_multiply does. `add` holds half a unit and the zero point. */
+typedef struct {
+  int32_t bias;
+  int32_t mantissa;
+  int32_t add;
+  int32_t shift;
+} imse_scale_t;
+
+/* twice: the value doubled, which puts the product's rounding where smmlar has it. */
+static inline int32_t imse_scale_twice(int32_t twice, int32_t mantissa, int32_t add,
+                                       int32_t shift) {
+  return (imse_smmlar(twice, mantissa, add) + (twice >> 31)) >> shift;
+}
+
+static inline int8_t imse_scale_s8(int32_t sum, const imse_scale_t *q) {
+  const int32_t twice = (int32_t)((uint32_t)sum << 1);
+  return (int8_t)imse_ssat8(imse_scale_twice(twice, q->mantissa, q->add, q->shift));
+}
+
+#endif
