@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from targets.link import DeviceLink
 
 CycleMeaning = Literal["instructions", "cycles"]
-PLACES = ("emulator", "serial:PORT")
+PLACES = ("emulator", "unicorn", "qemu", "serial:PORT")
+
+_QEMU_TIMEOUT_S = 30.0
 
 
 class DeviceChoiceError(ImseMcuError):
@@ -30,15 +32,17 @@ class Device:
     """The running image.
 
     Attributes:
-        place: Where it runs, for reports: ``unicorn`` or ``serial``.
+        place: Where it runs, for reports: ``unicorn``, ``qemu`` or ``serial``.
         link: Conversation with it, before the greeting.
-        counts: What its cycle counter counts there.
-        machine: The emulated machine, or None for a board.
+        counts: What a tick of its cycle counter stands for there.
+        counts_per_tick: How many of them one tick stands for.
+        machine: The emulated machine where it can be looked into, else None.
     """
 
     place: str
     link: DeviceLink
     counts: CycleMeaning
+    counts_per_tick: float
     machine: UnicornMachine | None
 
 
@@ -48,7 +52,8 @@ def open_device(build: BuildFolder, on: str) -> Iterator[Device]:
 
     Args:
         build: The build.
-        on: ``emulator``, or ``serial:PORT`` such as ``serial:/dev/ttyACM0``.
+        on: ``emulator`` (that of the target), ``unicorn``, ``qemu``, or ``serial:PORT`` such as
+            ``serial:/dev/ttyACM0``.
 
     Yields:
         The device; it is closed afterwards.
@@ -70,17 +75,37 @@ def open_device(build: BuildFolder, on: str) -> Iterator[Device]:
             )
         transport = SerialTransport(port, target.board.uart.baud)
         with DeviceLink(transport) as link:
-            yield Device("serial", link, "cycles", None)
-    elif on == "emulator":
+            yield Device("serial", link, "cycles", 1.0, None)
+    elif on in ("emulator", "unicorn", "qemu"):
         emulator = target.board.emulator
-        if emulator is None or emulator.kind != "unicorn":
+        if emulator is None or on not in ("emulator", emulator.kind):
+            there = f"it has {emulator.kind}" if emulator else "it has none"
             raise DeviceChoiceError(
-                f"{target.title} has no emulator here", hint="use a board: --on serial:PORT"
+                f"{target.title} does not run on {on} here, {there}",
+                hint="use --on emulator, or a board: --on serial:PORT",
             )
-        from targets.emulators.unicorn import UnicornMachine
-
-        machine = UnicornMachine(target, build.artifact("elf"))
-        with DeviceLink(machine.transport()) as link:
-            yield Device("unicorn", link, "instructions", machine)
+        with _emulated(build, emulator.kind) as device:
+            yield device
     else:
         raise UnknownNameError("place to run", on, PLACES)
+
+
+@contextlib.contextmanager
+def _emulated(build: BuildFolder, kind: str) -> Iterator[Device]:
+    """Starts the image of a build on the emulator of its target."""
+    from targets.link import DeviceLink
+
+    target, elf = build.target(), build.artifact("elf")
+    if kind == "qemu":
+        from targets.emulators.qemu import QemuMachine
+
+        with QemuMachine(target, elf) as board:
+            scale = board.instructions_per_cycle
+            with DeviceLink(board.transport(), timeout_s=_QEMU_TIMEOUT_S) as link:
+                yield Device("qemu", link, "instructions", scale, None)
+        return
+    from targets.emulators.unicorn import UnicornMachine
+
+    machine = UnicornMachine(target, elf)
+    with DeviceLink(machine.transport()) as link:
+        yield Device("unicorn", link, "instructions", 1.0, machine)

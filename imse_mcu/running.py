@@ -38,7 +38,7 @@ class RunReport:
     """What a run of the image showed.
 
     Attributes:
-        place: ``unicorn`` or ``serial``.
+        place: ``unicorn``, ``qemu`` or ``serial``.
         runtime: Runtime that the image says it has.
         model_digest: SHA-256 of the model that the image says it has.
         frames: Frames streamed.
@@ -137,7 +137,7 @@ def run_recording(
         build: The build.
         host: Its model on this machine.
         pcm: Noisy int16 samples, shape [n].
-        on: ``emulator`` or ``serial:PORT``.
+        on: Where it runs, see :func:`imse_mcu.device.open_device`.
         reporter: Progress.
 
     Returns:
@@ -201,8 +201,8 @@ def _compare(
         audio_snr_db=snr_db(_with_device_masks(host, samples, results), enhanced),
         end_to_end_snr_db=snr_db(host.enhance(samples, "int8"), enhanced),
         counts=device.counts,
-        network=_spread([r.network_cycles for r in results]),
-        frame=_spread([r.frame_cycles for r in results]),
+        network=_spread([r.network_cycles for r in results], device.counts_per_tick),
+        frame=_spread([r.frame_cycles for r in results], device.counts_per_tick),
         stack_bytes=stats.stack_bytes if stats else None,
         peak_stack_bytes=stats.peak_stack_bytes if stats else None,
         line=device.link.counters.to_json(),
@@ -290,5 +290,7 @@ def snr_db(reference: NDArray[np.generic], estimate: NDArray[np.generic]) -> flo
     return float(10 * np.log10(max(float(exact @ exact), 1e-12) / noise))
 
 
-def _spread(values: list[int]) -> Spread:
-    return Spread(min(values), sum(values) / len(values), max(values))
+def _spread(ticks: list[int], counts_per_tick: float) -> Spread:
+    """Returns the spread of a counter's differences in what a tick stands for."""
+    values = [tick * counts_per_tick for tick in ticks]
+    return Spread(round(min(values)), sum(values) / len(values), round(max(values)))

@@ -46,7 +46,7 @@ def run_file(
         folder: Build folder.
         source: Noisy recording.
         output: WAV to write; ``<source>-enhanced.wav`` next to the source when None.
-        on: ``emulator`` or ``serial:PORT``.
+        on: Where it runs, see :func:`imse_mcu.device.open_device`.
         reporter: Progress and notices.
 
     Returns:

@@ -25,7 +25,7 @@ from imse_mcu.cli.options import PATH
     "--on",
     default="emulator",
     show_default=True,
-    metavar="emulator|serial:PORT",
+    metavar="emulator|qemu|serial:PORT",
     help="Where the image runs.",
 )
 @common_options
