@@ -26,6 +26,7 @@ CSRC = Path(__file__).parent / "csrc"
 MANIFEST = "imse-mcu.json"
 MANIFEST_FORMAT = 1
 BUILD_FOLDER = "build"
+WORK_PREFIX = ".build."
 
 _COMMON_FOLDERS = ("app", "frontend", "protocol")
 _GENERIC_DEVICES = {
@@ -439,7 +440,8 @@ def _keep_foreign_files(old: Path, new: Path) -> None:
     for path in sorted(old.rglob("*")):
         relative = path.relative_to(old)
         name = relative.as_posix()
-        if relative.parts[0] == BUILD_FOLDER or name in generated or name == MANIFEST:
+        made_here = relative.parts[0] == BUILD_FOLDER or relative.parts[0].startswith(WORK_PREFIX)
+        if made_here or name in generated or name == MANIFEST:
             continue
         if path.is_file() and not (new / relative).exists():
             (new / relative).parent.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ from elftools.elf.sections import Section, SymbolTableSection
 
 from firmware_gen.errors import ToolchainError
 from firmware_gen.memory import MemoryPlan, RegionUse, link_overflow
-from firmware_gen.project import BUILD_FOLDER
+from firmware_gen.project import BUILD_FOLDER, WORK_PREFIX
 from imse_mcu.core.files import swap_dir
 from imse_mcu.core.process import ProcessError, find_tool, run
 from targets.model import Target
@@ -146,7 +146,7 @@ def compile_project(
     tools = check_tools()
     versions = tool_versions()
     folder = folder.resolve()
-    work = Path(tempfile.mkdtemp(dir=folder, prefix=".build."))
+    work = Path(tempfile.mkdtemp(dir=folder, prefix=WORK_PREFIX))
     try:
         _configure_and_build(folder, work / "cmake", tools, target, plan, runtime, definitions)
         images = work / "images"

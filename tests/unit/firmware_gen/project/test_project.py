@@ -202,7 +202,10 @@ def test_write_and_write_again(tmp_path: Path) -> None:
     (folder / "app" / "board_audio.c").write_text("/* mine */")
     (folder / "build").mkdir()
     (folder / "build" / "imse-firmware.elf").write_text("old")
+    (folder / ".build.left-by-a-crash").mkdir()
+    (folder / ".build.left-by-a-crash" / "x.o").write_text("")
     write(make(optimization="Os"), folder)
+    assert not list(folder.glob(".build.*"))
     assert (folder / "app" / "board_audio.c").read_text() == "/* mine */"
     assert not (folder / "build").exists()
     assert read_manifest(folder)["options"]["optimization"] == "Os"

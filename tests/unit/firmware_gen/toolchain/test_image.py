@@ -154,3 +154,52 @@ def test_image_is_reproducible(builder: Any, tmp_path: Path) -> None:
     for suffix in ("elf", "bin", "hex"):
         assert getattr(first, suffix).read_bytes() == getattr(second, suffix).read_bytes()
     assert not list(other.glob(".build*"))
+
+
+class NoisyLine:
+    """A transport that loses, flips and inserts bytes in both directions.
+
+    Args:
+        inner: The real transport.
+        rate: Probability of damage per piece of data.
+    """
+
+    def __init__(self, inner: Any, rate: float) -> None:
+        self._inner = inner
+        self._rate = rate
+        self._random = np.random.default_rng(42)
+        self.damaged = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def _damage(self, data: bytes) -> bytes:
+        if not data or self._random.random() >= self._rate:
+            return data
+        self.damaged += 1
+        at = int(self._random.integers(len(data)))
+        kind = self._random.integers(3)
+        if kind == 0:
+            return data[:at] + data[at + 1 :]
+        if kind == 1:
+            return data[:at] + bytes([data[at] ^ 0x20]) + data[at + 1 :]
+        return data[:at] + b"IM\x03" + data[at:]
+
+    def write(self, data: bytes) -> None:
+        self._inner.write(self._damage(data))
+
+    def read(self, timeout_s: float) -> bytes:
+        return self._damage(self._inner.read(timeout_s))
+
+
+def test_damaged_line_changes_nothing_but_time(builder: Any, frontend: Frontend) -> None:
+    from targets.emulators.unicorn import UnicornMachine
+    from targets.link import DeviceLink
+
+    machine = UnicornMachine(load_target("stm32h7"), builder.build("stm32h7").elf)
+    line = NoisyLine(machine.transport(), 0.15)
+    with DeviceLink(line, retries=20) as link:
+        link.hello()
+        check_frames(link, frontend, 60)
+        assert line.damaged > 10
+        assert link.counters.retries > 5
