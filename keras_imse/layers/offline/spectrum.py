@@ -65,8 +65,11 @@ def magnitude_phase(
     config = config or OfflineAudioConfig()
     spectrum = stft(wave, config)
     real, imag = tf.math.real(spectrum), tf.math.imag(spectrum)
-    magnitude = tf.pow(tf.square(real) + tf.square(imag) + floor, config.compression / 2)
-    return tf.stack([magnitude, tf.math.atan2(imag, real)], axis=-1)
+    power = tf.square(real) + tf.square(imag)
+    magnitude = tf.pow(power + floor, config.compression / 2)
+    # The angle of zero is zero but has no gradient: take the angle of one there.
+    phase = tf.math.atan2(imag, tf.where(power > 0.0, real, 1.0))
+    return tf.stack([magnitude, phase], axis=-1)
 
 
 def wave_from(
