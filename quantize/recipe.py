@@ -62,7 +62,6 @@ class Recipe:
         ranges: Exceptions to the default; the first match counts.
         weight_search: Search the weight scale with the least squared error per channel.
         equalize: Balance channel ranges across linear operators before quantizing.
-        bias_correction_frames: Frames used to correct the mean error of convolutions; 0 for none.
         requantize: Operators whose operands are requantized, so that they do not share a scale
             with their producers.
         int16: Operators computed with int16 activations.
@@ -75,7 +74,6 @@ class Recipe:
     ranges: tuple[RangeRule, ...] = ()
     weight_search: bool = True
     equalize: bool = True
-    bias_correction_frames: int = 0
     requantize: tuple[Selection, ...] = ()
     int16: tuple[Selection, ...] = field(default=())
 
@@ -202,13 +200,10 @@ def _validate(recipe: Recipe, source: str) -> None:
         "percentile": (int, float),
         "weight_search": bool,
         "equalize": bool,
-        "bias_correction_frames": int,
     }
     for key, expected in kinds.items():
         if not isinstance(getattr(recipe, key), expected):
             raise RecipeError(f"{source}: '{key}' has the wrong type: {getattr(recipe, key)!r}")
-    if recipe.bias_correction_frames < 0:
-        raise RecipeError(f"{source}: 'bias_correction_frames' must not be negative")
     methods = [("activation_range", recipe.activation_range, recipe.percentile)]
     methods += [(f"ranges '{rule.name}'", rule.method, rule.percentile) for rule in recipe.ranges]
     for where, method, percentile in methods:

@@ -26,6 +26,7 @@ from quantize.flatmodel import FlatModel
 from quantize.inspect import assert_integer_only
 from quantize.passes.equalize import equalize
 from quantize.passes.fold_affine import fold_affine
+from quantize.passes.tidy_names import tidy_names
 from quantize.recipe import Recipe, load_recipe
 from quantize.schemes.ptq import quantize_model
 from quantize.tflm_host import TflmRunner, quantize_values
@@ -112,9 +113,10 @@ def quantize_streaming(
 
 
 def prepare_float(float_tflite: bytes) -> bytes:
-    """Apply the exact float rewrites that quantization builds on."""
+    """Apply the exact float rewrites that quantization builds on, and give tensors short names."""
     model = FlatModel.from_bytes(float_tflite, source="float model")
     fold_affine(model)
+    tidy_names(model)
     return model.to_bytes()
 
 

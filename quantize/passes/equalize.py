@@ -1,9 +1,8 @@
 """Balance ranges across linear operators, exactly, before a scale must be shared.
 
-Three places let a factor per channel in on one side and out on the other without changing the
-network: a gate (``linear * other`` read by convolutions), a convolution whose result only feeds a
-depthwise convolution through its state, and a convolution that is concatenated with a skip and
-read by convolutions. Scaling weights costs nothing at run time.
+Two places let a factor per channel in on one side and out on the other without changing the
+network: a gate (``linear * other`` read by convolutions), and a convolution whose result only
+feeds a depthwise convolution through its state. Scaling weights costs nothing at run time.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ import numpy as np
 
 from quantize.calibration import Calibration
 from quantize.flatmodel import FlatModel, OpNode, TensorNode
-from quantize.ranges import least_error_range
 
 _STRENGTH = 0.5
 _LARGEST_FACTOR = 8.0
@@ -36,8 +34,6 @@ def equalize(model: FlatModel, survey: Calibration, held_states: Collection[str]
     for op in model.ops:
         if op.kind == "MUL":
             places += _gate(model, op, survey)
-        elif op.kind == "CONCATENATION" and op.options["axis"] == len(op.outputs[0].shape) - 1:
-            places += _skip(model, op, survey)
         elif op.kind == "CONCATENATION":
             places += _state(model, op, survey, held_states)
     return places
@@ -98,52 +94,13 @@ def _state(model: FlatModel, op: OpNode, survey: Calibration, held_states: Colle
     return True
 
 
-def _skip(model: FlatModel, op: OpNode, survey: Calibration) -> bool:
-    """``conv(concat(linear, skip))``: bring the linear operand to the skip's range."""
-    result = op.outputs[0]
-    if not _read_by_convolutions(model, result):
-        return False
-    spans = []
-    for operand in op.inputs:
-        source = None if operand is None else _origin(model, operand)
-        if source is None or source.key not in survey.tensors:
-            return False
-        low, high = least_error_range([survey[source.key]])
-        spans.append(max(high - low, 1e-9))
-    for position, operand in enumerate(op.inputs):
-        if operand is None:
-            continue
-        others = [span for index, span in enumerate(spans) if index != position]
-        scale = _scaler(model, operand, op)
-        if scale is None or not others:
-            continue
-        factor = max(others) / spans[position]
-        channels = operand.shape[-1]
-        start = sum(t.shape[-1] for t in op.inputs[:position] if t is not None)
-        factors = np.ones(result.shape[-1])
-        factors[start : start + channels] = factor
-        scale(np.full(channels, factor))
-        _undo_in_convolutions(model, result, factors)
-        return True
-    return False
-
-
-def _origin(model: FlatModel, tensor: TensorNode) -> TensorNode:
-    """The tensor before reshapes."""
-    producer = model.producer(tensor)
-    while producer is not None and producer.kind == "RESHAPE":
-        tensor = producer.operand(0)
-        producer = model.producer(tensor)
-    return tensor
-
-
 def _scaler(
     model: FlatModel, tensor: TensorNode, reader: OpNode
 ) -> Callable[[np.ndarray], None] | None:
     """A function that scales a tensor's channels in the weights that make it.
 
-    None when the tensor has other readers or is not made by a linear operator (through splits of
-    channels and through reshapes of channels into the axis before them).
+    None when the tensor has other readers or is not made by a linear operator, directly or
+    through a split of channels.
     """
     if model.is_output(tensor) or model.consumers(tensor) != [reader]:
         return None
@@ -160,18 +117,6 @@ def _scaler(
             linear.set_constant(2, linear.constant(2) * factors)
 
         return scale_linear
-    if producer.kind == "RESHAPE":
-        source = producer.operand(0)
-        inner = _scaler(model, source, producer)
-        repeats, rest = divmod(source.shape[-1], tensor.shape[-1])
-        if inner is None or rest:
-            return None
-        scale_source = inner
-
-        def scale_reshaped(factors: np.ndarray) -> None:
-            scale_source(np.tile(factors, repeats))
-
-        return scale_reshaped
     if producer.kind in ("SPLIT", "SPLIT_V"):
         source = producer.operand(1 if producer.kind == "SPLIT" else 0)
         inner = _scaler(model, source, producer)
