@@ -16,7 +16,7 @@ PACKAGES = ("imse_mcu", "keras_imse", "quantize", "firmware_gen", "targets")
 ALLOWED = {
     "keras_imse": ("imse_mcu.core",),
     "targets": ("imse_mcu.core",),
-    "quantize": ("imse_mcu.core", "keras_imse.config"),
+    "quantize": ("imse_mcu.core", "keras_imse.config", "keras_imse.audio"),
     "firmware_gen": ("imse_mcu.core", "quantize.artifact", "quantize.inspect", "targets.model"),
     "imse_mcu": PACKAGES,
     "imse_mcu.core": ("imse_mcu.core",),

@@ -1,0 +1,234 @@
+"""Every bad input gets one clear line and a non-zero exit, and nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from imse_mcu.cli.main import main
+from imse_mcu.core.audio_io import wav_bytes, write_wav
+
+Capture = pytest.CaptureFixture[str]
+
+
+def refuse(capsys: Capture, arguments: list[str], *said: str) -> str:
+    """Runs a command that must fail with one error line that says certain things."""
+    status = main(arguments)
+    captured = capsys.readouterr()
+    assert status != 0
+    assert captured.out == ""
+    assert "Traceback" not in captured.err
+    errors = [line for line in captured.err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1, captured.err
+    for text in said:
+        assert text in captured.err, captured.err
+    return captured.err
+
+
+@pytest.fixture
+def noisy(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(3)
+    path = tmp_path / "noisy.wav"
+    write_wav(path, (1000 * rng.standard_normal(16000)).astype(np.int16))
+    return path
+
+
+def test_unknown_target_offers_close_matches(capsys: Capture, tmp_path: Path) -> None:
+    out = str(tmp_path / "out")
+    refuse(
+        capsys,
+        ["build", "--target", "stm23h7", "-o", out],
+        "unknown target 'stm23h7'",
+        "did you mean stm32h7",
+    )
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("command", ["quantize", "enhance", "build"])
+def test_unknown_model_offers_close_matches(
+    capsys: Capture, tmp_path: Path, noisy: Path, command: str
+) -> None:
+    out = str(tmp_path / "out.wav")
+    first = {"quantize": [], "enhance": [str(noisy)], "build": ["--target", "stm32h7"]}[command]
+    refuse(
+        capsys,
+        [command, *first, "--model", "imse-strem", "-o", out],
+        "unknown model 'imse-strem'",
+        "did you mean imse-stream",
+    )
+
+
+def test_unknown_recipe_offers_close_matches(capsys: Capture, tmp_path: Path) -> None:
+    refuse(
+        capsys, ["quantize", "--quant", "int", "-o", str(tmp_path / "m")], "recipe 'int'", "int8"
+    )
+
+
+def test_unknown_runtime_and_kernels(capsys: Capture, tmp_path: Path) -> None:
+    base = ["build", "--target", "stm32h7", "-o", str(tmp_path / "out")]
+    refuse(capsys, [*base, "--runtime", "tfml"], "unknown runtime 'tfml'", "did you mean tflm?")
+    refuse(capsys, [*base, "--kernels", "dps"], "unknown kernels 'dps'", "dsp")
+
+
+def test_offline_model_is_not_built_into_firmware(capsys: Capture, tmp_path: Path) -> None:
+    refuse(
+        capsys,
+        ["build", "--target", "stm32h7", "--model", "imse", "-o", str(tmp_path / "out")],
+        "model imse",
+    )
+
+
+def float_with_nan(path: Path) -> None:
+    samples = np.zeros(16000)
+    samples[5] = np.nan
+    soundfile.write(path, samples, 16000, subtype="FLOAT")
+
+
+BAD_RECORDINGS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "missing": (lambda path: None, "there is no file"),
+    "empty": (lambda path: path.write_bytes(b""), "is empty"),
+    "text": (lambda path: path.write_text("not audio" * 100), "not a WAV"),
+    "truncated": (
+        lambda path: path.write_bytes(wav_bytes(np.zeros(9000, np.int16))[:9000]),
+        "is truncated",
+    ),
+    "no frames": (
+        lambda path: path.write_bytes(wav_bytes(np.zeros(0, np.int16))),
+        "holds no samples",
+    ),
+    "one sample": (
+        lambda path: path.write_bytes(wav_bytes(np.ones(1, np.int16))),
+        "too short: 1 sample",
+    ),
+    "nan": (float_with_nan, "no finite numbers"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_RECORDINGS)
+def test_bad_recordings(capsys: Capture, tmp_path: Path, kind: str) -> None:
+    make, said = BAD_RECORDINGS[kind]
+    source, out = tmp_path / "in.wav", tmp_path / "out.wav"
+    make(source)
+    out.write_bytes(b"earlier")
+    refuse(capsys, ["enhance", str(source), "-o", str(out)], said, "in.wav")
+    assert out.read_bytes() == b"earlier"
+
+
+def test_result_must_be_a_wav_and_not_the_source(capsys: Capture, noisy: Path) -> None:
+    refuse(capsys, ["enhance", str(noisy), "-o", str(noisy)], "would be overwritten")
+    refuse(capsys, ["enhance", str(noisy), "-o", f"{noisy}.mp3"], "results are WAV files")
+
+
+def test_two_recordings_of_one_name(capsys: Capture, tmp_path: Path) -> None:
+    for name in ("a.wav", "a.flac"):
+        soundfile.write(tmp_path / name, 0.1 * np.ones(8000), 16000)
+    refuse(capsys, ["enhance", str(tmp_path), "-o", str(tmp_path / "o")], "would both become")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(None, "does not exist"), (b"junk", "weights"), (b"PK\x03\x04broken", "weights")],
+)
+def test_bad_weights_files(
+    capsys: Capture, tmp_path: Path, content: bytes | None, said: str
+) -> None:
+    path = tmp_path / "weights.npz"
+    if content is not None:
+        path.write_bytes(content)
+        said = "is not a readable .npz"
+    else:
+        said = "cannot read weights"
+    out = tmp_path / "model.tflite"
+    refuse(
+        capsys,
+        ["quantize", "--weights", str(path), "--no-cache", "-o", str(out)],
+        said,
+        "weights.npz",
+    )
+    assert not out.exists()
+
+
+def test_weights_of_another_model_name_an_array(capsys: Capture, tmp_path: Path) -> None:
+    path = tmp_path / "weights.npz"
+    np.savez(path, other=np.zeros(3, np.float32))
+    refuse(
+        capsys,
+        ["quantize", "--weights", str(path), "--no-cache", "-o", str(tmp_path / "m.tflite")],
+        "weights.npz",
+        "array '",
+        "--model",
+    )
+
+
+@pytest.mark.parametrize("command", ["run", "check", "profile"])
+def test_folder_that_is_no_build(
+    capsys: Capture, tmp_path: Path, noisy: Path, command: str
+) -> None:
+    extra = {
+        "run": ["--input", str(noisy)],
+        "check": ["--clean", str(noisy), "--noisy", str(noisy)],
+        "profile": [],
+    }[command]
+    refuse(capsys, [command, str(tmp_path / "none"), *extra], "there is no build folder")
+    refuse(capsys, [command, str(tmp_path), *extra], "is no build folder")
+    (tmp_path / "build.json").write_text("{")
+    refuse(capsys, [command, str(tmp_path), *extra], "build.json is damaged")
+    (tmp_path / "build.json").write_text('{"format": 99}')
+    refuse(capsys, [command, str(tmp_path), *extra], "another version")
+
+
+def test_output_folder_that_is_not_ours(capsys: Capture, tmp_path: Path) -> None:
+    (tmp_path / "precious.txt").write_text("mine")
+    refuse(
+        capsys,
+        ["build", "--target", "stm32h7", "-o", str(tmp_path)],
+        "was not made by imse-mcu",
+        "hint: ",
+    )
+    assert (tmp_path / "precious.txt").read_text() == "mine"
+
+
+def test_output_folder_that_cannot_be_made(capsys: Capture, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    base = ["build", "--target", "stm32h7", "-o"]
+    refuse(capsys, [*base, str(tmp_path / "file")], "is a file, expected a folder")
+    refuse(capsys, [*base, str(tmp_path / "file" / "out")], "cannot make")
+
+
+def test_missing_compiler_names_the_package_before_any_work(
+    capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMSE_MCU_ARM_NONE_EABI_GCC", "/nonexistent")
+    text = refuse(
+        capsys,
+        ["build", "--target", "stm32h7", "-o", str(tmp_path / "out")],
+        "arm-none-eabi-gcc is not installed",
+        "apt install gcc-arm-none-eabi",
+    )
+    assert "quantizing" not in text
+
+
+def test_pairs_that_do_not_pair(capsys: Capture, tmp_path: Path, noisy: Path) -> None:
+    clean, other = tmp_path / "clean", tmp_path / "other"
+    clean.mkdir()
+    other.mkdir()
+    write_wav(clean / "a.wav", np.ones(16000, np.int16))
+    write_wav(other / "b.wav", np.ones(16000, np.int16))
+    base = ["check", str(tmp_path), "--clean", str(clean), "--noisy"]
+    refuse(capsys, [*base, str(noisy)], "do not pair")
+    refuse(capsys, [*base, str(other)], "a.wav")
+    refuse(capsys, [*base, str(tmp_path / "none")], "there is no folder")
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [("none", "none"), ("empty", "empty")],
+)
+def test_training_on_a_wrong_folder(capsys: Capture, tmp_path: Path, data: str, said: str) -> None:
+    if data == "empty":
+        (tmp_path / data).mkdir()
+    refuse(capsys, ["train", "--data", str(tmp_path / data), "-o", str(tmp_path / "run")], said)
