@@ -19,6 +19,7 @@ from targets.model import (
     ROLES,
     Board,
     DebugNames,
+    DeviceId,
     EmulatorSpec,
     MacsPerCycle,
     Mcu,
@@ -157,6 +158,30 @@ def _parse_region(table: Table) -> MemoryRegion:
     return region
 
 
+def _parse_debug(table: Table) -> DebugNames:
+    device_id = None
+    if table.has("device_id"):
+        register = table.table("device_id")
+        device_id = DeviceId(
+            address=register.integer("address"),
+            mask=register.integer("mask", 1),
+            value=register.integer("value"),
+        )
+        if device_id.value & ~device_id.mask:
+            raise register.fail("value", "a value inside the mask")
+        register.finish()
+    debug = DebugNames(
+        pyocd=table.optional_string("pyocd"),
+        pyocd_pack=table.optional_string("pyocd_pack"),
+        openocd=table.optional_string("openocd"),
+        jlink=table.optional_string("jlink"),
+        stm32=table.boolean("stm32") if table.has("stm32") else False,
+        device_id=device_id,
+    )
+    table.finish()
+    return debug
+
+
 def _parse_mcu(name: str, table: Table) -> Mcu:
     region_tables = table.tables("region")
     regions: list[MemoryRegion] = []
@@ -180,16 +205,11 @@ def _parse_mcu(name: str, table: Table) -> Mcu:
     if fpu is not None and not any(flag.startswith("-mfloat-abi=") for flag in flags):
         raise table.fail("cpu_flags", "a flag -mfloat-abi=… since the core has an FPU")
 
-    debug_table = table.table("debug")
-    debug = DebugNames(
-        pyocd=debug_table.optional_string("pyocd"),
-        pyocd_pack=debug_table.optional_string("pyocd_pack"),
-        openocd=debug_table.optional_string("openocd"),
-        jlink=debug_table.optional_string("jlink"),
-        stm32=debug_table.boolean("stm32") if debug_table.has("stm32") else False,
-    )
-    debug_table.finish()
-    sources = table.sources("sources", ("core", "clock_hz", "caches", "macs_per_cycle"))
+    debug = _parse_debug(table.table("debug"))
+    documented = ["core", "clock_hz", "caches", "macs_per_cycle"]
+    if debug.device_id is not None:
+        documented.append("device_id")
+    sources = table.sources("sources", documented)
     return Mcu(
         name=name,
         title=table.string("title"),

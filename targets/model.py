@@ -93,6 +93,29 @@ class MacsPerCycle:
 
 
 @dataclass(frozen=True)
+class DeviceId:
+    """How to tell this chip from others over the debug port.
+
+    Attributes:
+        address: Address of a 32-bit identity register.
+        mask: Bits of it that identify the chip.
+        value: What they must be.
+    """
+
+    address: int
+    mask: int
+    value: int
+
+    def matches(self, word: int) -> bool:
+        """Whether a value read from the register is this chip's."""
+        return word & self.mask == self.value
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for reports."""
+        return {"address": self.address, "mask": self.mask, "value": self.value}
+
+
+@dataclass(frozen=True)
 class DebugNames:
     """What flash tools call this chip; ``None`` where a tool does not know it.
 
@@ -102,6 +125,7 @@ class DebugNames:
         openocd: OpenOCD configuration file of the chip (``target/….cfg``).
         jlink: SEGGER device name.
         stm32: Whether ST's tools (stlink, STM32CubeProgrammer) know it.
+        device_id: Identity register, ``None`` if unknown: the chip is then not checked.
     """
 
     pyocd: str | None = None
@@ -109,6 +133,7 @@ class DebugNames:
     openocd: str | None = None
     jlink: str | None = None
     stm32: bool = False
+    device_id: DeviceId | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for reports."""
@@ -118,6 +143,7 @@ class DebugNames:
             "openocd": self.openocd,
             "jlink": self.jlink,
             "stm32": self.stm32,
+            "device_id": self.device_id.to_json() if self.device_id else None,
         }
 
 

@@ -39,7 +39,9 @@ def test_every_shipped_target_is_sound(target: Target) -> None:
     if mcu.fpu not in (None, "auto"):
         assert f"-mfpu={mcu.fpu}" in mcu.cpu_flags
     assert mcu.has_mve == (mcu.core in ("cortex-m55", "cortex-m85"))
-    assert mcu.sources.keys() == {"core", "clock_hz", "caches", "macs_per_cycle"}
+    documented = {"core", "clock_hz", "caches", "macs_per_cycle"}
+    assert mcu.sources.keys() - {"device_id"} == documented
+    assert ("device_id" in mcu.sources) == (mcu.debug.device_id is not None)
     assert all(len(source) > 10 for source in mcu.sources.values())
     assert all(len(source) > 10 for source in board.sources.values())
     assert all(len(region.source) > 5 for region in mcu.regions)
@@ -129,6 +131,7 @@ def test_a_board_file_of_ones_own(tmp_path: Path) -> None:
         ('roles = ["code", "weights"]', 'roles = ["code", "data"]', r"region\[0\].roles: expected"),
         ('roles = ["code", "weights"]', 'roles = ["code"]', "a region with the role 'weights'"),
         ('roles = ["dma"]', 'roles = ["dma", "dma"]', r"region\[4\].roles: expected a list of"),
+        ("value = 0x450", "value = 0x1450", "debug.device_id.value: expected a value inside"),
         ("[[region]]", "[[region]", "not valid TOML"),
     ],
 )
