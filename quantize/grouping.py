@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from quantize.constraints import COPIES, SAME_SCALE
+from quantize.errors import RecipeError
 from quantize.flatmodel import FlatModel, OpNode, TensorNode
 from quantize.recipe import Selection
 
@@ -44,18 +45,24 @@ def value_sources(model: FlatModel, tensor: TensorNode) -> list[TensorNode]:
     return found
 
 
+def _chosen(op: OpNode, cut: Sequence[Selection]) -> bool:
+    return any(selection.matches(op.kind, op.outputs[0].name) for selection in cut)
+
+
 class TensorGroups:
     """Disjoint sets of computed tensors.
 
     Args:
         model: Float model.
         cut: Same-scale operators whose operands keep scales of their own.
+
+    Raises:
+        RecipeError: ``cut`` chooses an operator that does not share scales.
     """
 
     def __init__(self, model: FlatModel, cut: Sequence[Selection] = ()) -> None:
         self._parent: dict[int, int] = {}
         self._tensors: dict[int, TensorNode] = {}
-        self.cut_ops: set[int] = set()
         for tensor in model.tensors():
             if not tensor.is_constant and tensor.dtype == "float32":
                 self._parent[id(tensor)] = id(tensor)
@@ -63,6 +70,11 @@ class TensorGroups:
         for op in model.ops:
             if op.kind in SAME_SCALE:
                 self._tie(op, cut)
+            elif _chosen(op, cut):
+                raise RecipeError(
+                    f"requantize chooses {op.name}, which does not share scales with its operands",
+                    hint=f"narrow the selection by kinds, such as {', '.join(sorted(COPIES))}",
+                )
         for name, state in model.inputs.items():
             if f"next_{name}" in model.outputs:
                 self._union(state, model.outputs[f"next_{name}"])
@@ -71,8 +83,7 @@ class TensorGroups:
         results = op.outputs
         for result in results[1:]:
             self._union(results[0], result)
-        if any(selection.matches(op.kind, results[0].name) for selection in cut):
-            self.cut_ops.add(id(op))
+        if _chosen(op, cut):
             return
         for operand in op.inputs:
             if operand is not None and id(operand) in self._parent:
