@@ -56,8 +56,8 @@ def command(
 ) -> int:
     """Make int8 firmware for a target and prove it on the emulator.
 
-    Writes a CMake project with its compiled image, report.json and report.html. A second of
-    audio goes through the image and is compared bit for bit with the TFLM interpreter.
+    Writes a CMake project with its compiled image, report.json and report.html. Two seconds of
+    audio go through the image and are compared bit for bit with the TFLM interpreter.
     """
     from imse_mcu.pipeline import BuildRequest, build
     from imse_mcu.quantization import QuantizationRequest

@@ -1,0 +1,228 @@
+"""The main job: a model becomes firmware that is proved on the emulator."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imse_mcu import pipeline
+from imse_mcu.cli.main import main
+from imse_mcu.core.progress import Reporter
+from imse_mcu.pipeline import BuildOutcome, BuildRequest, build
+from quantize.artifact import QuantizedModel
+from quantize.inspect import assert_integer_only
+
+pytestmark = [pytest.mark.slow, pytest.mark.emulator]
+
+REPORT_FIELDS = {
+    "model": str,
+    "target": str,
+    "runtime": str,
+    "quant": str,
+    "macs_per_frame": int,
+    "hop_samples": int,
+    "frames_per_second": float,
+    "flash_bytes": {"code": int, "weights": int, "total": int},
+    "ram_bytes": {"arena": int, "state": int, "stack": int, "buffers": int, "total": int},
+    "instructions_per_frame": int,
+    "cycles_per_frame": {"value": int, "method": str},
+    "real_time_factor": float,
+    "algorithmic_latency_ms": float,
+    "bit_exact": bool,
+    "int8_vs_float": dict,
+    "tool_versions": dict,
+}
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {
+        p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file()
+    }
+
+
+def check_fields(value: dict[str, Any], fields: dict[str, Any]) -> None:
+    assert value.keys() == fields.keys()
+    for name, kind in fields.items():
+        if isinstance(kind, dict):
+            check_fields(value[name], kind)
+        else:
+            assert isinstance(value[name], kind), name
+
+
+def test_report_has_exactly_the_agreed_fields(built: BuildOutcome) -> None:
+    report = json.loads((built.folder.path / "report.json").read_text())
+    check_fields(report, REPORT_FIELDS)
+    assert report == json.loads(json.dumps(dict(built.report)))
+    assert report["hop_samples"] == 256
+    assert report["frames_per_second"] == 62.5
+    assert report["algorithmic_latency_ms"] == 32.0
+    assert "not measured" not in report["cycles_per_frame"]["method"]
+    assert report["cycles_per_frame"]["method"].startswith("model: ")
+
+
+def test_image_is_bit_exact_and_fits(built: BuildOutcome) -> None:
+    report, record = built.report, built.folder.record
+    assert report["bit_exact"] is True
+    assert report["ram_bytes"]["total"] < 256 * 1024
+    assert report["flash_bytes"]["weights"] < 200 * 1024
+    assert record["proof"]["audio_snr_db"] >= 60
+    assert 0 < record["peak_stack_bytes"] < report["ram_bytes"]["stack"]
+    for region in record["regions"]:
+        assert region["used_bytes"] <= region["size_bytes"]
+
+
+def test_images_are_there(built: BuildOutcome) -> None:
+    files = built.files
+    assert files["elf"].read_bytes()[:4] == b"\x7fELF"
+    assert files["hex"].read_text().startswith(":")
+    padding = files["bin"].stat().st_size - built.report["flash_bytes"]["total"]
+    assert 0 <= padding < 64
+    assert files["map"].stat().st_size > 1000
+
+
+def test_model_is_integer_only(built: BuildOutcome) -> None:
+    model = QuantizedModel.load(built.folder.path / "model" / "model.tflite")
+    assert_integer_only(model.graph)
+    assert model.digest == built.folder.record["model_digest"]
+
+
+def test_nothing_names_this_machine_or_a_date(built: BuildOutcome) -> None:
+    folder = built.folder.path
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            data = path.read_bytes()
+            assert str(folder.parent).encode() not in data, path
+            assert str(Path.home()).encode() + b"/" not in data, path
+
+
+def test_second_build_gives_the_same_bytes_and_keeps_own_files(
+    built: BuildOutcome, build_copy: Path
+) -> None:
+    (build_copy / "notes.txt").write_text("mine")
+    again = build(BuildRequest("stm32h7", build_copy), Reporter(enabled=False))
+    first, second = digests(built.folder.path), digests(again.folder.path)
+    assert second.pop("notes.txt")
+    first.pop("run.json", None)
+    first.pop("report.html")
+    second.pop("report.html")
+    assert second == first
+
+
+def test_page_is_self_contained(built: BuildOutcome) -> None:
+    page = (built.folder.path / "report.html").read_text()
+    for forbidden in ("http://", "https://", "<script", 'src="/', "url("):
+        assert forbidden not in page
+    assert "bit-exact" in page
+    assert "arena over time" in page
+
+
+@pytest.mark.parametrize("moment", ["compile", "run", "place"])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left on device")])
+def test_interrupted_build_leaves_the_earlier_one(
+    build_copy: Path, monkeypatch: pytest.MonkeyPatch, moment: str, error: Any
+) -> None:
+    before = digests(build_copy)
+    name = {"compile": "_compile", "run": "run_recording", "place": "swap_dir"}[moment]
+
+    def stop(*arguments: object, **named: object) -> None:
+        raise error
+
+    monkeypatch.setattr(pipeline, name, stop)
+    arguments = ["build", "--target", "stm32h7", "-o", str(build_copy)]
+    if isinstance(error, OSError) and moment != "place":
+        with pytest.raises(OSError, match="No space left"):
+            main(arguments)
+    else:
+        assert main(arguments) == (1 if isinstance(error, OSError) else 130) or moment == "place"
+    assert digests(build_copy) == before
+    assert [p.name for p in build_copy.parent.iterdir()] == [build_copy.name]
+
+
+def test_edited_project_is_not_overwritten(
+    build_copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main_c = build_copy / "app" / "main.c"
+    main_c.write_text(main_c.read_text() + "/* mine */\n")
+    assert main(["build", "--target", "stm32h7", "-o", str(build_copy)]) != 0
+    assert "app/main.c was edited" in capsys.readouterr().err
+    assert main_c.read_text().endswith("/* mine */\n")
+
+
+def small_board(folder: Path, **sizes: int) -> Path:
+    """Writes a board like stm32h7 with smaller memories, sizes in KiB by region."""
+    from targets.loader import BOARD_DIR, MCU_DIR
+
+    mcu, name = [], ""
+    for line in (MCU_DIR / "stm32h743.toml").read_text().splitlines():
+        if line.startswith("name = "):
+            name = line.split('"')[1]
+        if line.startswith("size_kib = ") and name in sizes:
+            line = f"size_kib = {sizes[name]}"
+        mcu.append(line)
+    (folder / "small.toml").write_text("\n".join(mcu) + "\n")
+    board = (BOARD_DIR / "nucleo_h743zi2.toml").read_text()
+    board = board.replace('mcu = "stm32h743"', 'mcu = "small"')
+    board = "\n".join(line for line in board.splitlines() if not line.startswith("aliases"))
+    path = folder / "tiny.toml"
+    path.write_text(board + "\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("sizes", "kind"), [({"FLASH": 64}, "flash"), ({"DTCM": 16, "AXI_SRAM": 32}, "RAM")]
+)
+def test_model_that_does_not_fit_shows_what_takes_the_room(
+    built: BuildOutcome,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    sizes: dict[str, int],
+    kind: str,
+) -> None:
+    board, out = small_board(tmp_path, **sizes), tmp_path / "out"
+    assert main(["build", "--target", str(board), "-o", str(out)]) != 0
+    text = capsys.readouterr().err
+    assert "error: " in text
+    assert "does not fit" in text
+    for region in sizes:
+        assert region in text
+    assert ("weights" if kind == "flash" else "state") in text
+    assert not out.exists()
+
+
+def test_project_alone(built: BuildOutcome, tmp_path: Path) -> None:
+    out = tmp_path / "project"
+    assert main(["build", "--target", "stm32h7", "--no-compile", "-o", str(out), "--json"]) == 0
+    report = json.loads((out / "report.json").read_text())
+    assert report["bit_exact"] is None
+    assert report["instructions_per_frame"] is None
+    assert report["flash_bytes"]["total"] is None
+    assert not (out / "build").exists()
+    assert main(["run", str(out), "--input", "examples/noisy.wav"]) != 0
+
+
+def test_profile_and_compare(built: BuildOutcome, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = str(built.folder.path)
+    assert main(["profile", folder, "--compare", folder, "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert all(change["percent"] == 0 for change in data["changes"])
+    counted = sum(entry["instructions"] for entry in data["functions"])
+    assert 0.9 * data["instructions_per_frame"] < counted < 1.1 * data["instructions_per_frame"]
+    assert sum(layer["macs"] for layer in data["layers"]) == data["macs_per_frame"]
+
+
+def test_profile_finds_a_regression(
+    built: BuildOutcome, build_copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = json.loads((build_copy / "build.json").read_text())
+    record["report"]["instructions_per_frame"] = round(
+        0.9 * record["report"]["instructions_per_frame"]
+    )
+    (build_copy / "build.json").write_text(json.dumps(record))
+    assert main(["profile", str(built.folder.path), "--compare", str(build_copy)]) == 1
+    assert "past the limit of 2 %: instructions_per_frame" in capsys.readouterr().out

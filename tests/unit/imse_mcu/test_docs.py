@@ -1,0 +1,71 @@
+"""The documents say what the code does."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+from imse_mcu.cli.main import COMMANDS
+
+
+def documents(repository: Path) -> list[Path]:
+    return [
+        repository / "README.md",
+        repository / "CHANGELOG.md",
+        *sorted((repository / "docs").rglob("*.md")),
+        *sorted((repository / "examples").rglob("*.md")),
+    ]
+
+
+def test_command_reference_is_current(repository: Path) -> None:
+    script = runpy.run_path(str(repository / "scripts" / "cli_docs.py"))
+    expected = script["command_reference"]()
+    found = (repository / "docs" / "cli.md").read_text("utf-8")
+    assert found == expected, "run: .venv/bin/python scripts/cli_docs.py > docs/cli.md"
+
+
+def test_links_between_documents_lead_somewhere(repository: Path) -> None:
+    broken = []
+    for path in documents(repository):
+        for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text("utf-8")):
+            if not target.startswith(("http://", "https://")):
+                if not (path.parent / target).exists():
+                    broken.append(f"{path.relative_to(repository)}: {target}")
+    assert broken == []
+
+
+def test_commands_in_documents_exist(repository: Path) -> None:
+    wrong = []
+    for path in documents(repository):
+        for name in re.findall(
+            r"^(?:\.venv/bin/)?imse-mcu ([a-z-]+)", path.read_text("utf-8"), re.M
+        ):
+            if name not in COMMANDS and not name.startswith("-"):
+                wrong.append(f"{path.relative_to(repository)}: imse-mcu {name}")
+    assert wrong == []
+
+
+@pytest.mark.parametrize("target", ["firmware", "test", "bench", "clean"])
+def test_make_targets(repository: Path, target: str) -> None:
+    assert re.search(rf"^{target}:.* ## ", (repository / "Makefile").read_text("utf-8"), re.M)
+
+
+def test_versions_in_constraints_satisfy_the_project(repository: Path) -> None:
+    import tomllib
+
+    from packaging.requirements import Requirement
+
+    pinned = {}
+    for line in (repository / "constraints.txt").read_text("utf-8").splitlines():
+        name, separator, version = line.partition("==")
+        if separator and not line.startswith("#"):
+            pinned[name.lower().replace("_", "-")] = version
+    project = tomllib.loads((repository / "pyproject.toml").read_text("utf-8"))["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    for text in wanted:
+        requirement = Requirement(text)
+        version = pinned[requirement.name.lower().replace("_", "-")]
+        assert requirement.specifier.contains(version, prereleases=True), text
