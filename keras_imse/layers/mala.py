@@ -101,7 +101,13 @@ class StreamingMALA(StreamingLayer):
         build_scoped(self.position, input_shape)
         summary = channels * self.head_size
         self.prior_kv = self.add_weight(name="prior_kv", shape=(summary,), initializer="zeros")
-        self.prior_k = self.add_weight(name="prior_k", shape=(channels,), initializer="ones")
+        # Keys are positive; a negative prior would let the normaliser z change its sign.
+        self.prior_k = self.add_weight(
+            name="prior_k",
+            shape=(channels,),
+            initializer="ones",
+            constraint=tf_keras.constraints.NonNeg(),
+        )
         self.prior_v = self.add_weight(name="prior_v", shape=(channels,), initializer="zeros")
         if self.rope:
             cos, sin = rotary_tables(freq, channels, self.head_size)

@@ -25,6 +25,9 @@ from keras_imse.train.data import Array, Mixer, background_batches, load_corpus
 from keras_imse.train.losses import LossWeights, enhancement_loss
 from keras_imse.train.metrics import si_sdr_db, validation_pesq
 
+MAX_UNUSABLE_STEPS = 5
+"""Consecutive steps without a finite gradient after which a run has diverged."""
+
 
 @dataclass(frozen=True)
 class TrainingConfig:
@@ -169,19 +172,25 @@ class Trainer:
         config = self.frontend
         spectrum = spectral.stft(noisy, config)
         features = spectral.compressed_features(spectrum, gains, config)
+        statistics = [tf.identity(w) for w in self.model.non_trainable_weights]
         with tf.GradientTape() as tape:
             mask, phase = self.model(features, training=True)
             masked = spectral.apply_mask(spectrum, mask, phase, config)
             enhanced = spectral.istft(masked, self.config.item_samples, config)
             loss = enhancement_loss(enhanced, clean, config, self.config.losses)
         variables = self.model.trainable_variables
-        gradients, _ = tf.clip_by_global_norm(tape.gradient(loss, variables), 3.0)
+        gradients, norm = tf.clip_by_global_norm(tape.gradient(loss, variables), 3.0)
+        # One unlucky batch must not end a run: its update is dropped whole, `run` counts them.
+        finite = tf.math.is_finite(norm)
+        gradients = [tf.where(finite, gradient, 0.0) for gradient in gradients]
         self.optimizer.learning_rate.assign(rate)
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        for weight, old in zip(self.model.non_trainable_weights, statistics, strict=True):
+            weight.assign(tf.where(finite, weight, old))
         decay = tf.minimum(self.config.average, tf.cast(self.step, tf.float32) / 1000.0)
         for average, weight in zip(self.averaged.weights, self.model.weights, strict=True):
             average.assign(decay * average + (1.0 - decay) * weight)
-        return loss
+        return tf.where(finite, loss, float("nan"))
 
     def _enhance(self, noisy: Array) -> Array:
         features, spectrum = audio.features_of(noisy, self.frontend)
@@ -217,6 +226,7 @@ class Trainer:
             self.output / "training.json", json.dumps(settings, indent=1, sort_keys=True) + "\n"
         )
         losses: list[float] = []
+        unusable = 0
         metrics: dict[str, float] = {}
         began, before = time.monotonic(), float(self.elapsed_s)
         for clean, noisy in background_batches(self.mixer, self.config.batch_size):
@@ -234,12 +244,14 @@ class Trainer:
                     tf.constant(max(rate, 1e-6), tf.float32),
                 )
             )
-            if not math.isfinite(loss):
+            unusable = 0 if math.isfinite(loss) else unusable + 1
+            if unusable == MAX_UNUSABLE_STEPS:
                 raise TrainingError(
-                    f"loss is not finite at step {int(self.step)}",
+                    f"loss or gradient not finite in {unusable} steps up to step {int(self.step)}",
                     hint="lower --learning-rate; the last checkpoint is kept",
                 )
-            losses.append(loss)
+            if not unusable:
+                losses.append(loss)
             self.step.assign_add(1)
             self.elapsed_s.assign(before + time.monotonic() - began)
             if int(self.step) % 100 == 0:

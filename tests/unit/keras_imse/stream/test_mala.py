@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tf_keras
 
 from keras_imse.layers.mala import StreamingMALA
 
@@ -76,3 +77,13 @@ def test_equals_published_form(rope: bool) -> None:
     x = rng.normal(size=(1, 7, FREQ, CHANNELS)).astype(np.float32)
     got, _ = layer(x, layer.initial_states(1, FREQ))
     np.testing.assert_allclose(np.asarray(got)[0], _published_mala(layer, x), atol=2e-4)
+
+
+def test_prior_keys_stay_positive() -> None:
+    """Training may push the prior of the keys down, but not below zero, where z has no root."""
+    layer = StreamingMALA(CHANNELS, HEAD, WINDOW, rope=True, floor=1e-3, name="mala")
+    layer.build((None, None, FREQ, CHANNELS))
+    optimizer = tf_keras.optimizers.SGD(1.0)
+    optimizer.build([layer.prior_k])
+    optimizer.apply_gradients([(np.full(CHANNELS, 5.0, np.float32), layer.prior_k)])
+    assert float(np.min(layer.prior_k)) == 0.0

@@ -88,6 +88,20 @@ def test_training_sees_the_features_of_deployment(level: float) -> None:
         np.testing.assert_allclose(got[i], expected, atol=2e-3)
 
 
+def test_unusable_batches_are_dropped_and_divergence_ends_the_run(
+    corpus_dir: Path, small_config: StreamConfig, tmp_path: Path
+) -> None:
+    run = TrainingConfig(steps=50, batch_size=2, item_samples=6400, validation_items=1)
+    trainer = Trainer(small_config, run, corpus_dir, tmp_path, progress=lambda _: None)
+    before = [w.numpy() for w in trainer.model.trainable_variables]
+    trainer.mixer.item = lambda: (np.full(6400, np.nan, np.float32),) * 2  # type: ignore[method-assign]
+    with pytest.raises(TrainingError, match=r"not finite in 5 steps.*learning-rate"):
+        trainer.run()
+    assert all(np.isfinite(w).all() for w in trainer.model.weights + trainer.averaged.weights)
+    for weight, old in zip(trainer.model.trainable_variables, before, strict=True):
+        np.testing.assert_allclose(weight, old, atol=1e-3)
+
+
 def test_training_learns_and_resumes(
     corpus_dir: Path, small_config: StreamConfig, tmp_path: Path
 ) -> None:
