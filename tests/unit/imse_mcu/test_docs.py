@@ -28,23 +28,23 @@ def test_command_reference_is_current(repository: Path) -> None:
 
 
 def test_links_between_documents_lead_somewhere(repository: Path) -> None:
-    broken = []
-    for path in documents(repository):
-        for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text("utf-8")):
-            if not target.startswith(("http://", "https://")):
-                if not (path.parent / target).exists():
-                    broken.append(f"{path.relative_to(repository)}: {target}")
+    broken = [
+        f"{path.relative_to(repository)}: {target}"
+        for path in documents(repository)
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text("utf-8"))
+        if not (path.parent / target).exists()
+    ]
     assert broken == []
 
 
 def test_commands_in_documents_exist(repository: Path) -> None:
-    wrong = []
-    for path in documents(repository):
-        for name in re.findall(
-            r"^(?:\.venv/bin/)?imse-mcu ([a-z-]+)", path.read_text("utf-8"), re.M
-        ):
-            if name not in COMMANDS and not name.startswith("-"):
-                wrong.append(f"{path.relative_to(repository)}: imse-mcu {name}")
+    usage = re.compile(r"^(?:\.venv/bin/)?imse-mcu ([a-z-]+)", re.MULTILINE)
+    wrong = [
+        f"{path.relative_to(repository)}: imse-mcu {name}"
+        for path in documents(repository)
+        for name in usage.findall(path.read_text("utf-8"))
+        if name not in COMMANDS
+    ]
     assert wrong == []
 
 
