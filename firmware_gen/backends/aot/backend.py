@@ -7,6 +7,7 @@ from typing import Any
 
 from firmware_gen.backends.aot.emit import Emitter
 from firmware_gen.backends.aot.emit_dsp import DspEmitter
+from firmware_gen.backends.aot.fold import fold_tables
 from firmware_gen.backends.aot.layout import Layout, make_layout
 from firmware_gen.backends.aot.lower import lower
 from firmware_gen.backends.aot.memory import MemoryPlan, aligned, plan_memory
@@ -111,6 +112,7 @@ def compile_network(graph: Graph, metadata: ModelMetadata, kernels: str) -> Comp
         UnsupportedOpError: An operator has no kernel.
     """
     program = lower(graph, metadata)
+    fold_tables(program)
     layout = make_layout(program, find_rings(program))
     plan = plan_memory(layout)
     source = Source()

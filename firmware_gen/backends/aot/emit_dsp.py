@@ -56,7 +56,7 @@ class DspEmitter(Emitter):
             bound = abs(node.bias[channel]) + 256 * int(sizes[channel])
             if parameters is None or bound >= _SUM_LIMIT:
                 return None
-            rows.append((bias, *parameters))
+            rows.append((2 * bias, *parameters))
         return rows
 
     def _scratch(self, words: int) -> str:
@@ -161,16 +161,25 @@ class DspEmitter(Emitter):
             "shift": shift,
         }
         lines = struct("imse_mul_dsp_t", members)
-        return lines + self._pairwise("imse_mul_s8_dsp", node, node.inputs)
-
-    def _pairwise(self, kernel: str, node: Binary, inputs: tuple[int, ...]) -> list[str]:
-        loops = self._nest(node.outputs[0], inputs, (False, False))
-        call = (
-            f"{self.source.kernel(kernel)}(&p, "
-            f"{self.at(inputs[0])}{advance(loops.loops, 1)}, {loops.steps[1]}, "
-            f"{self.at(inputs[1])}{advance(loops.loops, 2)}, {loops.steps[2]}, "
-            f"{self.at(node.outputs[0])}{advance(loops.loops, 0)}, {loops.count});"
+        return lines + self._pairwise(
+            "imse_mul_s8_dsp", "imse_mul_stepped_s8_dsp", node, node.inputs
         )
+
+    def _pairwise(
+        self, kernel: str, stepped: str, node: Binary, inputs: tuple[int, ...]
+    ) -> list[str]:
+        loops = self._nest(node.outputs[0], inputs, (False, False))
+        out = f"{self.at(node.outputs[0])}{advance(loops.loops, 0)}"
+        first, second = (
+            f"{self.at(index)}{advance(loops.loops, i + 1)}" for i, index in enumerate(inputs)
+        )
+        if kernel and loops.steps[1:] == (1, 1):
+            call = f"{self.source.kernel(kernel)}(&p, {first}, {second}, {out}, {loops.count});"
+        else:
+            call = (
+                f"{self.source.kernel(stepped)}(&p, {first}, {loops.steps[1]}, "
+                f"{second}, {loops.steps[2]}, {out}, {loops.count});"
+            )
         return looped(loops.loops, [call])
 
     def _sum(self, node: Binary, parameters: tuple[int, int, int]) -> list[str] | None:
@@ -181,38 +190,36 @@ class DspEmitter(Emitter):
         if big_factor != _EXACT_HALF:
             return None
         big_value, small_value = self.value(big), self.value(small)
-        equal = small_factor == _EXACT_HALF
-        ratio = None if equal else scale_parameters(small_factor, 0)
-        if not equal and ratio is None:
-            return None
         subtract = node.kind == "sub"
         big_sign = -1 if subtract and swapped else 1
         small_sign = -1 if subtract and not swapped else 1
-        constant = -big_value.zero_point * big_sign * (1 << 20)
-        if equal:
-            constant -= small_value.zero_point * small_sign * (1 << 20)
+        offset = -big_value.zero_point * big_sign * (1 << 20)
+        shares = [
+            2 * small_sign * multiply((q - small_value.zero_point) << 20, small_factor) + offset
+            for q in range(-128, 128)
+        ]
         mantissa, add, shift = parameters
         members = {
-            "small_add": -small_value.zero_point * (1 << 21),
-            "small_mantissa": 0 if ratio is None else ratio[0],
-            "small_half": 0 if ratio is None else ratio[1],
-            "small_shift": 0 if ratio is None else ratio[2],
+            "small": self.source.constant(f"shares_{self.index:03d}", np.array(shares, np.int32)),
             "big_factor": big_sign * (1 << 20),
-            "constant": constant,
             "mantissa": mantissa,
             "add": add,
             "shift": shift,
         }
-        kernel = "imse_add_s8_dsp" if small_sign > 0 else "imse_sub_s8_dsp"
-        return struct("imse_add_dsp_t", members) + self._pairwise(kernel, node, (big, small))
+        kernel = "imse_add_s8_dsp" if big_sign > 0 else ""
+        return struct("imse_add_dsp_t", members) + self._pairwise(
+            kernel, "imse_add_stepped_s8_dsp", node, (big, small)
+        )
 
     def prelu(self, node: Prelu) -> list[str]:
         x, alpha = (self.value(index) for index in node.inputs)
         y = self.value(node.outputs[0])
         parameters = scale_parameters(node.negative, y.zero_point)
         loops = self._nest(node.outputs[0], node.inputs, (True, False))
-        rows = self._dense_rows(loops.loops, loops.count) if loops.steps[2] == 1 else None
-        if parameters is None or rows is None or alpha.data is None:
+        rows = loops.loops[-1] if loops.loops else Loop(1, (0, 0, 0))
+        outer = loops.loops[:-1]
+        same_slopes = all(loop.steps[2] == 0 for loop in loops.loops)
+        if parameters is None or alpha.data is None or loops.steps[2] != 1 or not same_slopes:
             return super().prelu(node)
         positive = [
             clamp(multiply(q, node.positive) + y.zero_point, -128, 127)
@@ -227,6 +234,9 @@ class DspEmitter(Emitter):
                     f"positive_{self.index:03d}", np.array(positive, np.int8)
                 ),
                 "slopes": self.source.constant(f"slopes_{self.index:03d}", slopes),
+                "n": loops.count,
+                "in_pitch": rows.steps[1],
+                "out_pitch": rows.steps[0],
                 "zero_point": x.zero_point,
                 "mantissa": mantissa,
                 "add": add,
@@ -234,19 +244,10 @@ class DspEmitter(Emitter):
             },
         )
         call = (
-            f"{self.source.kernel('imse_prelu_s8_dsp')}(&p, {self.at(x.index)}, "
-            f"{self.at(y.index)}, {loops.count}, {rows});"
+            f"{self.source.kernel('imse_prelu_s8_dsp')}(&p, {self.at(x.index)}"
+            f"{advance(outer, 1)}, {self.at(y.index)}{advance(outer, 0)}, {rows.extent});"
         )
-        return [*lines, call]
-
-    @staticmethod
-    def _dense_rows(loops: Sequence[Loop], count: int) -> int | None:
-        """Rows of a nest whose rows of input and output lie behind each other."""
-        if not loops:
-            return 1
-        loop = loops[0]
-        dense = len(loops) == 1 and loop.steps[:2] == (count, count) and loop.steps[2] == 0
-        return loop.extent if dense else None
+        return lines + looped(outer, [call])
 
     def matmul(self, node: MatMul) -> list[str]:
         y = self.value(node.outputs[0])
@@ -307,11 +308,12 @@ def pack_dense(weights: np.ndarray) -> np.ndarray:
         weights: int8 ``[channels][taps][run]``.
 
     Returns:
-        int32 words of two int16: per pair of channels, tap and quad 4 weights of each channel.
+        int32 words of two int16: doubled, per pair of channels, tap and quad 4 of
+        each channel.
     """
     channels, taps, run = weights.shape
     padded = np.zeros((channels + channels % 2, taps, -(-run // 4) * 4), np.int16)
-    padded[:channels, :, :run] = weights
+    padded[:channels, :, :run] = 2 * weights.astype(np.int16)
     quads = padded.reshape(-1, 2, taps, padded.shape[2] // 4, 4)[..., _QUAD_ORDER]
     return _words(quads.transpose(0, 2, 3, 1, 4))
 
@@ -323,10 +325,10 @@ def pack_depthwise(weights: np.ndarray) -> np.ndarray:
         weights: int8 ``[taps][channels]``, channels a multiple of 4.
 
     Returns:
-        int32 words of two int16: per four channels and tap 4 weights.
+        int32 words of two int16: doubled, per four channels and tap 4.
     """
     taps, channels = weights.shape
-    quads = weights.astype(np.int16).reshape(taps, channels // 4, 4)[..., _QUAD_ORDER]
+    quads = (2 * weights.astype(np.int16)).reshape(taps, channels // 4, 4)[..., _QUAD_ORDER]
     return _words(quads.transpose(1, 0, 2))
 
 

@@ -1,5 +1,5 @@
 /* Convolution, one row of output pixels, two pixels and two channels at a time. Inputs are expanded
- * to int16 once per pixel; weights are int16 and interleaved beforehand; the input's zero point is
+ * to int16 once per pixel; weights are doubled, int16 and interleaved beforehand; the input's zero point is
  * in the bias. */
 #ifndef IMSE_CONV_S8_DSP_H
 #define IMSE_CONV_S8_DSP_H

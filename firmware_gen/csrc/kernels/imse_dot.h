@@ -7,8 +7,9 @@
 #include "imse_simd.h"
 
 /* Four sums: [0] x0 w0, [1] x0 w1, [2] x1 w0, [3] x1 w1. Per quad of depth, x and w hold two words
- * of the first vector, then two words of the second. */
-static inline void imse_dot_2x2(const int32_t *x, const int32_t *w, int32_t quads, int32_t *sum) {
+ * of the first vector, then two words of the second. Returns the end of w. */
+static inline const int32_t *imse_dot_2x2(const int32_t *x, const int32_t *w, int32_t quads,
+                                          int32_t *sum) {
   int32_t s0 = sum[0];
   int32_t s1 = sum[1];
   int32_t s2 = sum[2];
@@ -57,6 +58,7 @@ static inline void imse_dot_2x2(const int32_t *x, const int32_t *w, int32_t quad
   sum[1] = s1;
   sum[2] = s2;
   sum[3] = s3;
+  return w;
 }
 
 #endif

@@ -1,5 +1,5 @@
-/* Depthwise convolution, one row of output pixels, four channels at a time. The input's zero point
- * is in the bias. */
+/* Depthwise convolution, one row of output pixels, four channels at a time. Weights are
+ * doubled; the input's zero point is in the bias. */
 #ifndef IMSE_DWCONV_S8_DSP_H
 #define IMSE_DWCONV_S8_DSP_H
 

@@ -14,8 +14,12 @@ typedef struct {
   int32_t shift;
 } imse_mul_dsp_t;
 
-/* The steps are 1, or 0 for an operand that is one value for all elements. */
-void imse_mul_s8_dsp(const imse_mul_dsp_t *p, const int8_t *a, int32_t a_step, const int8_t *b,
-                     int32_t b_step, int8_t *out, int32_t n);
+/* Both operands are vectors. */
+void imse_mul_s8_dsp(const imse_mul_dsp_t *p, const int8_t *a, const int8_t *b, int8_t *out,
+                     int32_t n);
+
+/* Operands with any step, 0 for one value for all elements. */
+void imse_mul_stepped_s8_dsp(const imse_mul_dsp_t *p, const int8_t *a, int32_t a_step,
+                             const int8_t *b, int32_t b_step, int8_t *out, int32_t n);
 
 #endif

@@ -101,23 +101,22 @@ static inline int32_t imse_ssat8(int32_t x) {
 #endif
 
 /* Rounding parameters of one output channel: value * mantissa / 2^(31 + shift), shift at least 1,
- * rounded as imse_multiply does. `add` holds half a unit and the zero point. */
+ * rounded as imse_multiply does. `add` holds half a unit and the zero point. Values come doubled,
+ * which puts the product's rounding where smmlar has it. */
 typedef struct {
-  int32_t bias;
+  int32_t bias; /* doubled as well */
   int32_t mantissa;
   int32_t add;
   int32_t shift;
 } imse_scale_t;
 
-/* twice: the value doubled, which puts the product's rounding where smmlar has it. */
 static inline int32_t imse_scale_twice(int32_t twice, int32_t mantissa, int32_t add,
                                        int32_t shift) {
   return (imse_smmlar(twice, mantissa, add) + (twice >> 31)) >> shift;
 }
 
-static inline int8_t imse_scale_s8(int32_t sum, const imse_scale_t *q) {
-  const int32_t twice = (int32_t)((uint32_t)sum << 1);
-  return (int8_t)imse_ssat8(imse_scale_twice(twice, q->mantissa, q->add, q->shift));
+static inline int8_t imse_scale_s8(int32_t twice, int32_t mantissa, int32_t add, int32_t shift) {
+  return (int8_t)imse_ssat8(imse_scale_twice(twice, mantissa, add, shift));
 }
 
 #endif

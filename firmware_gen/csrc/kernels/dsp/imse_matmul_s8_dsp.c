@@ -2,6 +2,10 @@
 
 #include "imse_dot.h"
 
+static inline int8_t scaled(const imse_scale_t *q, int32_t sum) {
+  return imse_scale_s8(2 * sum, q->mantissa, q->add, q->shift);
+}
+
 /* Expands a vector into every other pair of words, padded with zeros to a multiple of 4. */
 static void expand(const int8_t *in, int32_t step, int32_t offset, int32_t depth, int32_t *to) {
   for (; depth >= 4; depth -= 4) {
@@ -38,18 +42,17 @@ void imse_matmul_s8_dsp(const imse_matmul_dsp_t *p, const int8_t *a, const int8_
     const int32_t *w = columns;
     for (int32_t j = 0; j < p->cols; j += 2) {
       int32_t sum[4] = {0, 0, 0, 0};
-      imse_dot_2x2(rows, w, quads, sum);
-      first[j] = imse_scale_s8(sum[0], &p->out);
+      w = imse_dot_2x2(rows, w, quads, sum);
+      first[j] = scaled(&p->out, sum[0]);
       if (two) {
-        second[j] = imse_scale_s8(sum[2], &p->out);
+        second[j] = scaled(&p->out, sum[2]);
       }
       if (j + 1 < p->cols) {
-        first[j + 1] = imse_scale_s8(sum[1], &p->out);
+        first[j + 1] = scaled(&p->out, sum[1]);
         if (two) {
-          second[j + 1] = imse_scale_s8(sum[3], &p->out);
+          second[j + 1] = scaled(&p->out, sum[3]);
         }
       }
-      w += 4 * quads;
     }
   }
 }

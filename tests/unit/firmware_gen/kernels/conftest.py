@@ -4,12 +4,17 @@ import importlib.util
 import sys
 from pathlib import Path
 
-_NAME = "aot_harness"
-if _NAME not in sys.modules:
-    _PATH = Path(__file__).parents[1] / "aot" / f"{_NAME}.py"
-    _SPEC = importlib.util.spec_from_file_location(_NAME, _PATH)
-    assert _SPEC is not None
-    assert _SPEC.loader is not None
-    _MODULE = importlib.util.module_from_spec(_SPEC)
-    sys.modules[_NAME] = _MODULE
-    _SPEC.loader.exec_module(_MODULE)
+_HERE = Path(__file__).parent
+_MODULES = {
+    "aot_harness": _HERE.parent / "aot" / "aot_harness.py",
+    "test_ops": _HERE.parent / "aot" / "test_ops.py",
+    "m7_harness": _HERE / "m7_harness.py",
+}
+for _NAME, _PATH in _MODULES.items():
+    if _NAME not in sys.modules:
+        _SPEC = importlib.util.spec_from_file_location(_NAME, _PATH)
+        assert _SPEC is not None
+        assert _SPEC.loader is not None
+        _MODULE = importlib.util.module_from_spec(_SPEC)
+        sys.modules[_NAME] = _MODULE
+        _SPEC.loader.exec_module(_MODULE)

@@ -1,0 +1,152 @@
+"""DSP kernels on an emulated Cortex-M7: the interpreter's bytes, and exact instruction counts."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import test_ops
+from aot_harness import GraphBuilder, TensorNode
+from m7_harness import M7, build
+
+from firmware_gen.backends.aot.backend import compile_network
+from firmware_gen.backends.kernel_files import network_header
+from quantize.artifact import QuantizedModel
+from quantize.tflm_host import TflmRunner
+
+pytestmark = [
+    pytest.mark.emulator,
+    pytest.mark.skipif(
+        shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not installed"
+    ),
+]
+
+MAKERS = [
+    test_ops.conv,
+    test_ops.pointwise,
+    test_ops.depthwise,
+    test_ops.binary,
+    test_ops.matmul,
+    test_ops.prelu,
+    test_ops.moves,
+]
+
+
+class Board:
+    """A network on the emulated core, next to the interpreter."""
+
+    def __init__(self, model: QuantizedModel, folder: Path, kernels: str = "dsp") -> None:
+        network = compile_network(model.graph, model.metadata, kernels)
+        files = {**network.files, "network/imse_network.h": network_header()}
+        self.kernels = network.source.kernels
+        self.m7 = M7(build(files, folder, ["imse_network_invoke", "imse_network_reset"]))
+        self.runner = TflmRunner(model)
+        tensors, metadata = model.graph.tensors, model.metadata
+        self._features = np.zeros(tensors[metadata.inputs["features"]].shape, np.int8)
+        self._outputs = {
+            name: np.zeros(tensors[index].shape, tensors[index].dtype)
+            for name, index in metadata.outputs.items()
+        }
+        self._addresses = [
+            self.m7.alloc(array)
+            for array in (self._features, self._outputs["mask"], self._outputs["phase"])
+        ]
+        self.m7.call("imse_network_reset")
+
+    def frame(self, rng: np.random.Generator) -> int:
+        """Compare one frame; returns its instructions."""
+        features = rng.integers(-128, 128, self._features.shape).astype(np.int8)
+        self.m7.uc.mem_write(self._addresses[0], features.tobytes())
+        count = self.m7.call("imse_network_invoke", *self._addresses)
+        assert self.m7.result() == 0
+        expected = self.runner.invoke(features)
+        for name, address in zip(("mask", "phase"), self._addresses[1:], strict=True):
+            actual = self.m7.read(address, self._outputs[name])
+            np.testing.assert_array_equal(actual, expected[name])
+        return count
+
+
+@pytest.mark.parametrize("maker", MAKERS, ids=lambda maker: maker.__name__)
+def test_operator_on_the_core_equals_interpreter(maker: test_ops.Maker, tmp_path: Path) -> None:
+    for seed in (11, 12, 13):
+        b = GraphBuilder(seed)
+        y = maker(b)
+        assert b.features is not None
+        board = Board(b.model(y, b.requant(b.features)), tmp_path / str(seed))
+        rng = np.random.default_rng(seed)
+        for _ in range(2):
+            board.frame(rng)
+
+
+def _conv(channels: int, kernel: tuple[int, int], depthwise: bool = False) -> test_ops.Maker:
+    def make(b: GraphBuilder) -> TensorNode:
+        x = b.input((1, 16, 64, 16))
+        return b.conv(x, channels, kernel, same=True, depthwise=depthwise)
+
+    return make
+
+
+def _binary(kind: str) -> test_ops.Maker:
+    def make(b: GraphBuilder) -> TensorNode:
+        x = b.input((1, 32, 64, 16))
+        first = b.strided_slice(x, [0, 0, 0, 0], [1, 16, 64, 16])
+        second = b.strided_slice(x, [0, 16, 0, 0], [1, 32, 64, 16])
+        return b.binary(kind, b.requant(first, scale=0.05), b.requant(second, scale=0.03), 0.06)
+
+    return make
+
+
+def _matmul(b: GraphBuilder) -> TensorNode:
+    x = b.input((1, 1, 2 * 64, 64))
+    first = b.strided_slice(x, [0, 0, 0, 0], [1, 1, 64, 64])
+    second = b.strided_slice(x, [0, 0, 64, 0], [1, 1, 128, 64])
+    y = b.tensor((1, 1, 64, 64), scale=0.7)
+    return b.op("BATCH_MATMUL", [first, second], y, adjX=False, adjY=False)
+
+
+def _unary(kind: str) -> test_ops.Maker:
+    def make(b: GraphBuilder) -> TensorNode:
+        return b.unary(kind, b.input((1, 16, 64, 16)), 1 / 256, -128)
+
+    return make
+
+
+def _prelu(b: GraphBuilder) -> TensorNode:
+    x = b.input((1, 16, 64, 16))
+    alpha = b.constant(b.rng.integers(-127, 128, (1, 1, 16)).astype(np.int8), [0.004])
+    return b.op("PRELU", [x, alpha], b.tensor(x.shape))
+
+
+_PIXELS = 16 * 64
+_ELEMENTS = _PIXELS * 16
+COSTS = {
+    "conv 3x3": (_conv(16, (3, 3)), "_conv", _ELEMENTS * 144, 1.2),
+    "conv 1x1": (_conv(32, (1, 1)), "_conv", _PIXELS * 16 * 32, 1.65),
+    "depthwise 3x3": (_conv(0, (3, 3), True), "_depthwise", _ELEMENTS * 9, 4.2),
+    "depthwise 1x11": (_conv(0, (1, 11), True), "_depthwise", _ELEMENTS * 11, 4.0),
+    "matmul": (_matmul, "_matmul", 64**3, 1.5),
+    "add": (_binary("ADD"), "_add", _ELEMENTS, 12.1),
+    "mul": (_binary("MUL"), "_mul", _ELEMENTS, 12.1),
+    "logistic": (_unary("LOGISTIC"), "_table", _ELEMENTS, 5.0),
+    "prelu": (_prelu, "_prelu", _ELEMENTS, 14.1),
+}
+
+
+def instructions(name: str, folder: Path) -> float:
+    """Instructions per multiply-accumulate or element of one operator."""
+    maker, suffix, units, _ = COSTS[name]
+    b = GraphBuilder(1)
+    y = maker(b)
+    assert b.features is not None
+    tail = b.strided_slice(b.features, [0, 0, 0, 0], [1, 1, 1, 1])
+    board = Board(b.model(y, tail), folder)
+    board.frame(np.random.default_rng(0))
+    return sum(n for layer, n in board.m7.layers.items() if layer.endswith(suffix)) / units
+
+
+@pytest.mark.parametrize("name", COSTS)
+def test_instructions_per_unit(name: str, tmp_path: Path) -> None:
+    cost = instructions(name, tmp_path)
+    assert 0.5 < cost <= COSTS[name][3]
