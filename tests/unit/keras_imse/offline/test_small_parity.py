@@ -46,11 +46,15 @@ def test_modules_equal_the_authors(
 
 
 @pytest.mark.parametrize(
-    "forms",
-    [OpForms(), OpForms("conditioned"), OpForms("conditioned", division="rsqrt")],
-    ids=["reference", "conditioned", "conditioned-rsqrt"],
+    ("forms", "frames"),
+    [
+        (OpForms(), None),
+        (OpForms("conditioned"), None),
+        (OpForms("conditioned"), 12),
+        (OpForms("conditioned", division="rsqrt"), 12),
+    ],
+    ids=["reference", "conditioned", "conditioned-12", "conditioned-12-rsqrt"],
 )
-@pytest.mark.parametrize("frames", [None, 12])
 def test_the_network_equals_the_authors(
     forms: OpForms,
     frames: int | None,
