@@ -101,8 +101,10 @@ def load_offline(model: str, weights: Path | None, precision: Precision) -> Offl
             f"no weights ship with model {model}",
             hint="name the authors' checkpoint (or weights made of it) with --weights",
         )
+    from keras_imse.weights import is_keras_file, load_imse_weights
+
+    is_keras_file(weights)  # a missing file is said before the network is built
     from keras_imse.models.imse import build_imse, inference_function
-    from keras_imse.weights import load_imse_weights
 
     network = build_imse(config)
     load_imse_weights(network, weights, config)
