@@ -71,7 +71,7 @@ def argv_of(name: str, request: FlashRequest) -> list[list[str]]:
 
 CONNECT = ["STM32_Programmer_CLI", "-c", "port=SWD", "mode=UR"]
 OCD = ["openocd", "-f", "board/st_nucleo_h743zi.cfg"]
-PYOCD = ["--no-wait", "--target", "stm32h743zitx"]
+PYOCD = ["--no-wait", "--target", "stm32h743xx"]
 JLINK = ["-Device", "STM32H743ZI", "-If", "SWD", "-Speed", "4000", "-AutoConnect", "1"]
 JLINK += ["-CommandFile", "{work}/commands.jlink"]
 MDW = ["-c", "init", "-c", "mdw 0x5c001000", "-c", "shutdown"]
@@ -271,7 +271,7 @@ class TestEveryRunner:
         ("pyocd", Failure.NO_PROBE, "No connected debug probe matches unique ID '12'"),
         ("pyocd", Failure.NO_TARGET, "SWD/JTAG communication failure (No ACK)"),
         ("pyocd", Failure.VERIFY, "Mismatched byte at 0x08000010 (offset 0x10): 0xff != 0x00"),
-        ("pyocd", Failure.UNSUPPORTED, "Target type stm32h743zitx not recognized. Use 'pyocd"),
+        ("pyocd", Failure.UNSUPPORTED, "Target type stm32h743xx not recognized. Use 'pyocd"),
         ("openocd", Failure.NO_PROBE, "Error: open failed\n** OpenOCD init failed **"),
         ("openocd", Failure.NO_PROBE, "Error: unable to find a matching CMSIS-DAP device"),
         ("openocd", Failure.PROBE_ACCESS, "Error: libusb_open() failed with LIBUSB_ERROR_ACCESS"),
