@@ -4,10 +4,11 @@ import importlib.util
 import sys
 from pathlib import Path
 
-_NAME = "aot_harness"
-_SPEC = importlib.util.spec_from_file_location(_NAME, Path(__file__).parent / f"{_NAME}.py")
-assert _SPEC is not None
-assert _SPEC.loader is not None
-_MODULE = importlib.util.module_from_spec(_SPEC)
-sys.modules[_NAME] = _MODULE
-_SPEC.loader.exec_module(_MODULE)
+for _NAME in ("aot_harness", "test_streaming"):
+    if _NAME not in sys.modules:
+        _SPEC = importlib.util.spec_from_file_location(_NAME, Path(__file__).parent / f"{_NAME}.py")
+        assert _SPEC is not None
+        assert _SPEC.loader is not None
+        _MODULE = importlib.util.module_from_spec(_SPEC)
+        sys.modules[_NAME] = _MODULE
+        _SPEC.loader.exec_module(_MODULE)

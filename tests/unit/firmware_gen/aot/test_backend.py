@@ -1,0 +1,136 @@
+"""Files, errors, memory plan and text of the ahead-of-time runtime."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from aot_harness import GraphBuilder
+from test_streaming import _network
+
+from firmware_gen.backends.aot.backend import AotBackend, choose_kernels, compile_network
+from firmware_gen.backends.config_header import config_header
+from firmware_gen.backends.errors import BackendError, UnsupportedOpError
+from firmware_gen.options import FirmwareOptions
+from quantize.artifact import QuantizedModel
+from targets.loader import load_target
+
+TARGET = load_target("stm32h7")
+
+
+def _simple(kind: str = "HARD_SWISH", dtype: str = "int8") -> QuantizedModel:
+    b = GraphBuilder(1)
+    x = b.input((1, 1, 8, 4))
+    first = x if dtype == "int8" else b.requant(x, dtype, 0.001, 0)
+    y = b.unary(kind, first)
+    return b.model(y if dtype == "int8" else b.requant(y, "int8"), b.requant(x))
+
+
+def test_same_input_same_bytes_and_only_used_kernels() -> None:
+    first = AotBackend().generate(_simple(), TARGET, FirmwareOptions())
+    second = AotBackend().generate(_simple(), TARGET, FirmwareOptions())
+    assert first == second
+    kernels = {path for path in first.files if path.startswith("kernels/")}
+    assert kernels == {"kernels/imse_table_s8.c", "kernels/imse_table.h"}
+    assert {"model/network_aot.c", "model/network_aot.h", "network/imse_network.h"} <= set(
+        first.files
+    )
+
+
+def test_unknown_operator_is_one_line_with_operator_and_tensor() -> None:
+    with pytest.raises(UnsupportedOpError, match=r"FLOOR #0 't_1' has no kernel") as error:
+        AotBackend().generate(_simple("FLOOR"), TARGET, FirmwareOptions())
+    assert "\n" not in error.value.message
+
+
+def test_type_without_kernel_is_named() -> None:
+    with pytest.raises(UnsupportedOpError, match=r"ELU #1 .* has int16 input 't_1', expected int8"):
+        AotBackend().generate(_simple("ELU", "int16"), TARGET, FirmwareOptions())
+
+
+def test_unequal_scales_of_a_concatenation_are_named() -> None:
+    b = GraphBuilder(2)
+    x = b.input((1, 1, 8, 4))
+    y = b.concat([x, b.requant(x, scale=0.01)], 3)
+    with pytest.raises(UnsupportedOpError, match="CONCATENATION #1 .* expected equal quantization"):
+        AotBackend().generate(b.model(y, b.requant(x)), TARGET, FirmwareOptions())
+
+
+def test_weights_with_a_zero_point_are_refused() -> None:
+    b = GraphBuilder(3)
+    x = b.input((1, 1, 8, 4))
+    y = b.conv(x, 4)
+    weights = b.ops[0].inputs[1]
+    assert weights is not None
+    weights.zero_points = (3,) * len(weights.scales)
+    with pytest.raises(UnsupportedOpError, match="with a zero point, expected 0"):
+        AotBackend().generate(b.model(y, b.requant(x)), TARGET, FirmwareOptions())
+
+
+def test_kernel_choice() -> None:
+    plain = replace(TARGET, mcu=replace(TARGET.mcu, has_dsp=False, core="cortex-m3"))
+    assert choose_kernels(TARGET, "auto") == "dsp"
+    assert choose_kernels(TARGET, "portable") == "portable"
+    assert choose_kernels(plain, "auto") == "portable"
+    with pytest.raises(BackendError, match="need the DSP instructions, cortex-m3"):
+        choose_kernels(plain, "dsp")
+    with pytest.raises(BackendError, match="there are no 'mve' kernels"):
+        choose_kernels(TARGET, "mve")
+
+
+@pytest.mark.parametrize("kernels", ["portable", "dsp"])
+def test_buffers_that_live_together_do_not_overlap(kernels: str) -> None:
+    model = _network(0)
+    network = compile_network(model.graph, model.metadata, kernels)
+    arena = [b for b in network.layout.buffers if b.kind == "arena"]
+    for i, a in enumerate(arena):
+        assert a.offset % 8 == 0
+        assert a.offset + a.size_bytes <= network.plan.arena_bytes
+        for b in arena[:i]:
+            apart = a.offset + a.size_bytes <= b.offset or b.offset + b.size_bytes <= a.offset
+            assert apart or a.last < b.first or b.last < a.first
+    states = sorted((b.offset, b.size_bytes) for b in network.layout.buffers if b.kind == "state")
+    for (offset, size), (following, _) in itertools.pairwise(states):
+        assert offset + size <= following
+    assert network.plan.state_bytes >= sum(size for _, size in states)
+
+
+def test_arena_is_close_to_the_lower_bound() -> None:
+    model = _network(0)
+    plan = compile_network(model.graph, model.metadata, "portable").plan
+    assert plan.lower_bound_bytes <= plan.arena_bytes <= 1.05 * plan.lower_bound_bytes
+
+
+def test_every_layer_says_where_it_comes_from() -> None:
+    model = _network(0)
+    text = compile_network(model.graph, model.metadata, "dsp").files["model/network_aot.c"].decode()
+    layers = re.findall(r"/\* (.+) \*/\n/\* (.+ -> .+) \*/\nIMSE_LAYER (layer_\w+)\(void\)", text)
+    called = re.findall(r"^  (layer_\w+)\(\);", text, re.MULTILINE)
+    assert [name for _, _, name in layers] == called
+    assert len(called) > 40
+    assert "malloc" not in text
+
+
+def test_config_header_reads_back(tmp_path: Path) -> None:
+    model = _simple()
+    (tmp_path / "imse_model_config.h").write_bytes(config_header(model))
+    (tmp_path / "main.c").write_text(
+        '#include <stdio.h>\n#include "imse_model_config.h"\n'
+        'int main(void) { printf("%a %d %d %d %s", (double)IMSE_FEATURE_SCALE,'
+        " IMSE_FEATURE_ZERO_POINT, IMSE_FEATURE_BYTES, IMSE_PHASE_BYTES, IMSE_MODEL_DIGEST);"
+        " return 0; }\n"
+    )
+    subprocess.run(
+        ["gcc", "-Wall", "-Wextra", "-Werror", "main.c", "-o", "main"], cwd=tmp_path, check=True
+    )
+    printed = subprocess.run([tmp_path / "main"], capture_output=True, text=True, check=True)
+    scale, point, features, phase, digest = printed.stdout.split()
+    tensor = model.graph.tensors[model.metadata.inputs["features"]]
+    assert np.float32(float.fromhex(scale)) == np.float32(tensor.scale)
+    assert (int(point), int(features), int(phase)) == (tensor.zero_point, 32, 32)
+    assert digest == model.digest
