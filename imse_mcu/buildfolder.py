@@ -110,7 +110,9 @@ class BuildFolder:
                 STATES_FILE: reference / STATES_FILE,
             }
         )
-        model = HostModel.from_files(files, source=str(self.path))
+        model = HostModel.from_files(
+            files, source=str(reference), model_source=str(self.path / MODEL_PATH)
+        )
         if model.quantized.digest != self.record["model_digest"]:
             raise BuildFolderError(
                 f"{self.path / MODEL_PATH} is not the model that this build was made from",

@@ -125,12 +125,15 @@ class HostModel:
         }
 
     @classmethod
-    def from_files(cls, files: Mapping[str, bytes], *, source: str) -> HostModel:
+    def from_files(
+        cls, files: Mapping[str, bytes], *, source: str, model_source: str = ""
+    ) -> HostModel:
         """Builds the model from what :meth:`to_files` returned.
 
         Args:
             files: Content by file name.
             source: Where they come from, for messages.
+            model_source: Where the integer model comes from, when that is elsewhere.
 
         Raises:
             ModelReferenceError: If a file is missing or damaged.
@@ -143,7 +146,9 @@ class HostModel:
             raise ModelReferenceError(
                 f"{source} lacks {', '.join(sorted(missing))}", hint="build again"
             )
-        quantized = QuantizedModel.from_bytes(files[INT8_FILE], source=f"{source}/{INT8_FILE}")
+        quantized = QuantizedModel.from_bytes(
+            files[INT8_FILE], source=model_source or f"{source}/{INT8_FILE}"
+        )
         return cls(quantized, files[FLOAT_FILE], _unpack(files[STATES_FILE], source))
 
 

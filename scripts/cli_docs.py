@@ -15,7 +15,7 @@ def command_reference() -> str:
         "# Commands\n",
         "`imse-mcu COMMAND --help` says the same. Every command takes `--json` and `-v`.\n",
     ]
-    group = click.Context(cli, info_name="imse-mcu")
+    group = click.Context(cli, info_name="imse-mcu", help_option_names=["-h", "--help"])
     for name in COMMANDS:
         command = cli.get_command(group, name)
         if command is None:

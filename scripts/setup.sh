@@ -67,7 +67,7 @@ extras=$(printf '%s\n' "$@" | sort -u | paste -sd, -)
 stamp="$VENV/.imse-mcu-$(printf '%s' "$extras" | tr , -)"
 if [ ! -e "$stamp" ] || [ pyproject.toml -nt "$stamp" ] || [ constraints.txt -nt "$stamp" ]; then
     say "installing Python packages into $VENV (a few minutes the first time)"
-    "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check \
+    "$VENV/bin/python" -m pip install -qq --disable-pip-version-check \
         -c constraints.txt -e ".${extras:+[$extras]}"
     touch "$stamp"
 fi

@@ -8,6 +8,8 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
+_STDERR = 2
+
 
 @contextlib.contextmanager
 def native_chatter_hidden() -> Iterator[None]:
@@ -16,16 +18,17 @@ def native_chatter_hidden() -> Iterator[None]:
     What Python writes to ``sys.stderr`` still appears. When the body fails, the hidden text is
     printed after all, since it may say why.
     """
+    python_stream = sys.stderr
     try:
-        number = sys.stderr.fileno()
-    except (OSError, ValueError, AttributeError):
-        yield
-        return
-    python_stream, saved = sys.stderr, os.dup(number)
+        shared = python_stream.fileno() == _STDERR
+    except (OSError, ValueError):
+        shared = False
     python_stream.flush()
-    with tempfile.TemporaryFile() as hidden, os.fdopen(os.dup(number), "w") as visible:
-        os.dup2(hidden.fileno(), number)
-        sys.stderr = visible
+    saved = os.dup(_STDERR)
+    with tempfile.TemporaryFile() as hidden, os.fdopen(os.dup(saved), "w") as visible:
+        os.dup2(hidden.fileno(), _STDERR)
+        if shared:
+            sys.stderr = visible
         try:
             yield
         except BaseException:
@@ -35,5 +38,5 @@ def native_chatter_hidden() -> Iterator[None]:
         finally:
             visible.flush()
             sys.stderr = python_stream
-            os.dup2(saved, number)
+            os.dup2(saved, _STDERR)
             os.close(saved)
