@@ -2,27 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import tensorflow as tf
 
 from keras_imse.config import FrontendConfig
+from keras_imse.train.settings import LossWeights
 from keras_imse.train.spectral import stft
-
-
-@dataclass(frozen=True)
-class LossWeights:
-    """Weights of the parts of the loss.
-
-    Attributes:
-        magnitude: Squared error of compressed magnitudes.
-        complex: Squared error of compressed complex spectra.
-        waveform: Negative signal-to-distortion ratio in dB.
-    """
-
-    magnitude: float = 21.0
-    complex: float = 18.0
-    waveform: float = 0.02
 
 
 def _compressed(spectrum: tf.Tensor, exponent: float) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:

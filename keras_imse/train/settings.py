@@ -1,0 +1,88 @@
+"""What a training run does, apart from any framework: settings and the level of its items."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from keras_imse import audio
+from keras_imse.config import FrontendConfig
+from keras_imse.train.data import Array
+
+MAX_UNUSABLE_STEPS = 5
+"""Consecutive steps without a finite gradient after which a run has diverged."""
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """Weights of the parts of the loss.
+
+    Attributes:
+        magnitude: Squared error of compressed magnitudes.
+        complex: Squared error of compressed complex spectra.
+        waveform: Negative signal-to-distortion ratio in dB.
+    """
+
+    magnitude: float = 21.0
+    complex: float = 18.0
+    waveform: float = 0.02
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """What a training run does.
+
+    Attributes:
+        steps: Optimizer steps; the learning rate falls to zero over them.
+        minutes: If positive, the schedule follows the clock instead and ends after this long.
+        batch_size: Items per step.
+        item_samples: Samples per item, a multiple of the hop.
+        learning_rate: Peak learning rate.
+        warmup_steps: Steps of linear warm-up.
+        weight_decay: AdamW weight decay.
+        average: Decay of the weight average that is validated and kept.
+        validate_every: Steps between validations.
+        validation_items: Items of the fixed validation set.
+        seed: Seed of initial weights and data.
+        losses: Weights of the loss.
+    """
+
+    steps: int = 20000
+    minutes: float = 0.0
+    batch_size: int = 8
+    item_samples: int = 38400
+    learning_rate: float = 2e-3
+    warmup_steps: int = 300
+    weight_decay: float = 1e-3
+    average: float = 0.999
+    validate_every: int = 500
+    validation_items: int = 24
+    seed: int = 0
+    losses: LossWeights = field(default_factory=LossWeights)
+
+
+def training_inputs(
+    clean: Array, noisy: Array, frontend: FrontendConfig
+) -> tuple[Array, Array, Array]:
+    """Brings items to one level for the loss, without changing what the network sees.
+
+    Args:
+        clean: ``(batch, samples)``, a whole number of hops.
+        noisy: As ``clean``.
+        frontend: Front end.
+
+    Returns:
+        ``(clean, noisy, gains)``: items scaled so that ``noisy`` has 0.1 RMS, and the gain per
+        frame ``(batch, frames)`` that turns the scaled spectrum into the one that the running
+        level estimate gives for the original item.
+    """
+    padded = np.pad(noisy, [(0, 0), (0, frontend.hop)])
+    powers = np.mean(padded.reshape(len(noisy), -1, frontend.hop) ** 2, axis=2)
+    gains = audio.level_gains(powers, frontend.level)
+    scale = 0.1 / (np.sqrt(np.mean(noisy**2, axis=1, keepdims=True)) + 1e-6)
+    return (
+        (clean * scale).astype(np.float32),
+        (noisy * scale).astype(np.float32),
+        (gains / scale).astype(np.float32),
+    )
