@@ -37,6 +37,7 @@ from unicorn import (
     arm_const,
 )
 
+from targets.emulators import doubles
 from targets.emulators.bus import Bus, BusError
 from targets.emulators.cortexm import DataWatchpoint, SystemControl
 from targets.emulators.counter import GuestMemory, InstructionCounter
@@ -166,6 +167,8 @@ class UnicornMachine:
                 region.origin, region.size_bytes, access, self._memory.host_address(region)
             )
         self._program()
+        self._registers = EngineRegisters(self._engine)
+        self._has_doubles = mcu.fpu == "fpv5-d16"
         self._counter = InstructionCounter(self._engine, self._memory, compiled=compiled_counter)
         self._reset_requested = False
         self._reset_peripherals()
@@ -460,7 +463,13 @@ class UnicornMachine:
         self._access = None
         engine.emu_stop()
 
-    def _on_bad_instruction(self, _engine: Uc, _data: Any) -> bool:
+    def _on_bad_instruction(self, engine: Uc, _data: Any) -> bool:
+        pc = engine.reg_read(arm_const.UC_ARM_REG_PC)
+        if self._has_doubles and self._memory.find(pc) is not None:
+            first, second = struct.unpack("<HH", self.read_memory(pc, 4))
+            if self.system.fpu_enabled and doubles.execute(first << 16 | second, self._registers):
+                self._registers.advance(pc + 4)
+                return True
         self._error = BusError("an undefined instruction")
         self._access = None
         return False
@@ -507,6 +516,54 @@ class UnicornMachine:
     def _die(self, error: EmulatorError) -> None:
         self._dead = error
         raise error
+
+
+class EngineRegisters:
+    """The engine's registers as the double-precision instructions need them.
+
+    Args:
+        engine: The Unicorn engine.
+    """
+
+    def __init__(self, engine: Uc) -> None:
+        self._engine = engine
+
+    def read_s(self, index: int) -> int:
+        """Bits of a single-precision register."""
+        return int(self._engine.reg_read(arm_const.UC_ARM_REG_S0 + index))
+
+    def write_s(self, index: int, bits: int) -> None:
+        """Set a single-precision register."""
+        self._engine.reg_write(arm_const.UC_ARM_REG_S0 + index, bits)
+
+    def read_d(self, index: int) -> int:
+        """Bits of a double-precision register."""
+        return int(self._engine.reg_read(arm_const.UC_ARM_REG_D0 + index))
+
+    def write_d(self, index: int, bits: int) -> None:
+        """Set a double-precision register."""
+        self._engine.reg_write(arm_const.UC_ARM_REG_D0 + index, bits)
+
+    def set_compare_flags(self, nzcv: int) -> None:
+        """Set FPSCR's N, Z, C and V."""
+        fpscr = self._engine.reg_read(arm_const.UC_ARM_REG_FPSCR)
+        self._engine.reg_write(arm_const.UC_ARM_REG_FPSCR, fpscr & 0x0FFF_FFFF | nzcv << 28)
+
+    def condition(self, code: int) -> bool:
+        """Whether EQ, VS, GE or GT holds."""
+        xpsr = self._engine.reg_read(arm_const.UC_ARM_REG_XPSR)
+        n, z, v = xpsr >> 31 & 1, xpsr >> 30 & 1, xpsr >> 28 & 1
+        return {0b0000: z == 1, 0b0110: v == 1, 0b1010: n == v, 0b1100: z == 0 and n == v}[code]
+
+    def advance(self, pc: int) -> None:
+        """Go on behind a finished instruction, also inside an IT block."""
+        xpsr = self._engine.reg_read(arm_const.UC_ARM_REG_XPSR)
+        it = xpsr >> 8 & 0xFC | xpsr >> 25 & 3
+        if it:
+            it = it & 0xE0 | it << 1 & 0x1F if it & 7 else 0
+            xpsr = xpsr & ~0x0600_FC00 | (it & 0xFC) << 8 | (it & 3) << 25
+            self._engine.reg_write(arm_const.UC_ARM_REG_XPSR, xpsr)
+        self._engine.reg_write(arm_const.UC_ARM_REG_PC, pc | 1)
 
 
 class UnicornTransport:
