@@ -187,7 +187,7 @@ def _network(seed: int) -> aot_harness.QuantizedModel:
 
 @pytest.mark.parametrize("kernels", ["portable", "dsp"])
 def test_whole_networks(kernels: str, tmp_path: Path) -> None:
-    models = [_network(seed) for seed in range(3)]
+    models = [_network(seed) for seed in range(2)]
     rings = find_rings(lower(models[0].graph, models[0].metadata))
     assert len(rings) == len(models[0].metadata.states)
     assert sum(ring.window is not None for ring in rings) == 2
