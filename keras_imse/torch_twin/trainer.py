@@ -1,0 +1,360 @@
+"""The training loop in PyTorch: the run of :mod:`keras_imse.train.loop` on a GPU."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import pickle
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from imse_mcu.core.files import atomic_file, write_text
+from keras_imse import audio
+from keras_imse.config import StreamConfig
+from keras_imse.errors import TrainingError
+from keras_imse.torch_twin import spectral
+from keras_imse.torch_twin.bridge import entries, load_weights, save_weights
+from keras_imse.torch_twin.losses import enhancement_loss
+from keras_imse.torch_twin.mixing import Batch, BatchSource, Recipe
+from keras_imse.torch_twin.scoring import Scorer, metric_that_chooses
+from keras_imse.torch_twin.stream import TorchStream
+from keras_imse.train.data import Array, Mixer, load_corpus
+from keras_imse.train.settings import MAX_UNUSABLE_STEPS, TrainingConfig
+
+#: Parts of tf-keras names of weights that do not decay.
+UNDECAYED = ("bias", "beta", "gamma", "alpha", "prior", "slope")
+
+CHECKPOINT_FORMAT = 1
+
+#: What reading a damaged or foreign checkpoint raises.
+UNREADABLE = (RuntimeError, OSError, EOFError, KeyError, TypeError, pickle.UnpicklingError)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where a run computes.
+
+    Attributes:
+        device: PyTorch device, for example ``cuda`` or ``cpu``.
+        mixed_precision: Whether the network computes in bfloat16 where that is safe.
+        workers: Processes that mix and score; 0 does both in this process.
+    """
+
+    device: str = "cpu"
+    mixed_precision: bool = False
+    workers: int = 0
+
+    def torch_device(self) -> torch.device:
+        """Returns the device.
+
+        Raises:
+            TrainingError: There is no such device.
+        """
+        try:
+            device = torch.device(self.device)
+            torch.zeros(1, device=device)
+        except (RuntimeError, AssertionError) as error:
+            reason = str(error).splitlines()[0]
+            raise TrainingError(
+                f"device '{self.device}' cannot be used: {reason}",
+                hint="use --device cpu, or install a PyTorch made for this machine's GPU",
+            ) from error
+        return device
+
+
+class TorchTrainer:
+    """Trains one streaming network and keeps its best averaged weights.
+
+    Args:
+        model_config: Network.
+        config: Run.
+        machine: Where it runs.
+        data: Data folder, see :mod:`keras_imse.train.data`.
+        output: Run folder: ``weights.npz`` (best on validation), ``log.jsonl``,
+            ``training.json``, ``checkpoint.pt`` (the run resumes from it).
+        initial_weights: Weights to start from, or None.
+        progress: Called with one line of text now and then.
+
+    Raises:
+        TrainingError: The data, the device or the checkpoint cannot be used, or the settings do
+            not fit.
+        WeightsError: The initial weights do not fit.
+    """
+
+    def __init__(
+        self,
+        model_config: StreamConfig,
+        config: TrainingConfig,
+        machine: Machine,
+        data: Path,
+        output: Path,
+        *,
+        initial_weights: Path | None = None,
+        progress: Callable[[str], None] = print,
+    ) -> None:
+        if config.item_samples % model_config.frontend.hop:
+            raise TrainingError(
+                f"item length {config.item_samples} is no multiple of the hop "
+                f"{model_config.frontend.hop}"
+            )
+        self.config, self.machine = config, machine
+        self.frontend, self.output, self.progress = model_config.frontend, output, progress
+        self.device = machine.torch_device()
+        if self.device.type == "cuda":
+            torch.backends.cudnn.benchmark = True
+        self.corpus, val = load_corpus(data, "train"), load_corpus(data, "val")
+        progress(
+            f"training speech {self.corpus.seconds / 60:.1f} min, validation {val.seconds / 60:.1f}"
+        )
+        torch.manual_seed(config.seed)
+        self.model = TorchStream(model_config)
+        if initial_weights is not None:
+            load_weights(self.model, initial_weights)
+        self.averaged = TorchStream(model_config)
+        self.averaged.load_state_dict(self.model.state_dict())
+        self.model.to(self.device).train()
+        self.averaged.to(self.device).eval().requires_grad_(requires_grad=False)
+        self.optimizer = self._optimizer()
+        self.step, self.elapsed_s, self.best = 0, 0.0, -math.inf
+        self.metric = metric_that_chooses()
+        if self._checkpoint_path.is_file():
+            self._restore()
+            progress(f"resuming at step {self.step}")
+        self.validation = self._validation_items(Mixer(val, 4 * 16000, 1234))
+
+    def _optimizer(self) -> torch.optim.Optimizer:
+        names = {entry.torch_name: entry.name for entry in entries(self.model)}
+        groups: dict[bool, list[torch.Tensor]] = {True: [], False: []}
+        for torch_name, parameter in self.model.named_parameters():
+            groups[not any(part in names[torch_name] for part in UNDECAYED)].append(parameter)
+        return torch.optim.AdamW(
+            [
+                {"params": groups[True], "weight_decay": self.config.weight_decay},
+                {"params": groups[False], "weight_decay": 0.0},
+            ],
+            lr=self.config.learning_rate,
+            betas=(0.9, 0.98),
+            eps=1e-7,
+            fused=self.device.type == "cuda",
+        )
+
+    def _validation_items(self, mixer: Mixer) -> list[tuple[Array, Array]]:
+        items: list[tuple[Array, Array]] = []
+        while len(items) < self.config.validation_items:
+            clean, noisy = mixer.item()
+            if np.mean(clean**2) > 0 and np.any(noisy != clean):
+                items.append((clean, noisy))
+        return items
+
+    @property
+    def _checkpoint_path(self) -> Path:
+        return self.output / "checkpoint.pt"
+
+    def _identity(self) -> str:
+        """What a checkpoint must have been made for."""
+        return json.dumps(
+            {
+                "format": CHECKPOINT_FORMAT,
+                "metric": self.metric,
+                "model": self.model.config.to_json(),
+            },
+            sort_keys=True,
+        )
+
+    def _save_checkpoint(self) -> None:
+        content = {
+            "identity": self._identity(),
+            "model": self.model.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "elapsed_s": self.elapsed_s,
+            "best": self.best,
+        }
+        with atomic_file(self._checkpoint_path) as temporary:
+            torch.save(content, temporary)
+
+    def _restore(self) -> None:
+        path = self._checkpoint_path
+        hint = "give another --output, or remove the checkpoint to start anew"
+        try:
+            content = torch.load(path, map_location=self.device, weights_only=True)
+            identity = content["identity"]
+        except (
+            RuntimeError,
+            OSError,
+            EOFError,
+            KeyError,
+            TypeError,
+            pickle.UnpicklingError,
+        ) as error:
+            raise TrainingError(f"checkpoint '{path}' cannot be read", hint=hint) from error
+        if identity != self._identity():
+            raise TrainingError(
+                f"checkpoint '{path}' is of another model, or chose weights by another metric "
+                f"than {self.metric}",
+                hint=hint,
+            )
+        self.model.load_state_dict(content["model"])
+        self.averaged.load_state_dict(content["averaged"])
+        self.optimizer.load_state_dict(content["optimizer"])
+        self.step, self.elapsed_s = int(content["step"]), float(content["elapsed_s"])
+        self.best = float(content["best"])
+
+    def loss_of(self, batch: Batch) -> torch.Tensor:
+        """Loss of the network in its present mode on one batch of :class:`BatchSource`."""
+        clean, noisy, gains = (torch.from_numpy(part).to(self.device) for part in batch)
+        spectrum = spectral.stft(noisy, self.frontend)
+        features = spectral.compressed_features(spectrum, gains, self.frontend)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.machine.mixed_precision):
+            mask, phase = self.model(features)
+        masked = spectral.apply_mask(spectrum, mask, phase, self.frontend)
+        enhanced = spectral.istft(masked, self.config.item_samples, self.frontend)
+        return enhancement_loss(enhanced, clean, self.frontend, self.config.losses)
+
+    def train_step(self, batch: Batch, rate: float) -> float:
+        """Makes one optimizer step.
+
+        One unlucky batch must not end a run: without a finite gradient nothing is updated.
+
+        Args:
+            batch: Items, see :class:`BatchSource`.
+            rate: Learning rate.
+
+        Returns:
+            The loss; NaN if the batch was dropped.
+        """
+        statistics = [buffer.clone() for buffer in self.model.buffers()]
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = self.loss_of(batch)
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 3.0)
+        loss_value, norm_value = torch.stack([loss.detach(), norm]).tolist()
+        if not (math.isfinite(loss_value) and math.isfinite(norm_value)):
+            for buffer, old in zip(self.model.buffers(), statistics, strict=True):
+                buffer.copy_(old)
+            return math.nan
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.step()
+        self.model.constrain()
+        self._average(min(self.config.average, self.step / 1000.0))
+        return float(loss_value)
+
+    @torch.no_grad()
+    def _average(self, decay: float) -> None:
+        averages, weights = self.averaged.state_dict(), self.model.state_dict()
+        for name, average in averages.items():
+            if average.is_floating_point():
+                average.lerp_(weights[name], 1.0 - decay)
+
+    @torch.no_grad()
+    def _enhance(self, noisy: Array) -> Array:
+        features, spectrum = audio.features_of(noisy, self.frontend)
+        mask, phase = self.averaged(torch.from_numpy(features[None]).to(self.device))
+        enhanced = audio.apply_mask(
+            spectrum, mask.cpu().numpy()[0, :, :, 0], phase.cpu().numpy()[0], self.frontend
+        )
+        return audio.synthesize(enhanced, len(noisy), self.frontend)
+
+    def validate(self, scorer: Scorer) -> dict[str, float]:
+        """Returns mean metrics of the averaged weights on the validation mixes."""
+        pairs = [(clean, self._enhance(noisy)) for clean, noisy in self.validation]
+        return scorer.mean(pairs, self.frontend.sample_rate_hz)
+
+    def _fraction_done(self) -> float:
+        if self.config.minutes > 0:
+            return self.elapsed_s / (60.0 * self.config.minutes)
+        return self.step / self.config.steps
+
+    def _rate(self, done: float) -> float:
+        warm = min(1.0, (self.step + 1) / self.config.warmup_steps)
+        return max(self.config.learning_rate * warm * (0.5 + 0.5 * math.cos(math.pi * done)), 1e-6)
+
+    def run(self) -> dict[str, Any]:
+        """Trains to the end of the schedule.
+
+        Returns:
+            Summary: steps, the metric that chose the weights and its best value, last metrics.
+
+        Raises:
+            TrainingError: Mixing failed or the run diverged.
+        """
+        self.output.mkdir(parents=True, exist_ok=True)
+        settings = {
+            "model": self.model.config.to_json(),
+            "training": asdict(self.config),
+            "machine": asdict(self.machine),
+        }
+        write_text(
+            self.output / "training.json", json.dumps(settings, indent=1, sort_keys=True) + "\n"
+        )
+        recipe = Recipe(
+            self.frontend,
+            self.config.batch_size,
+            self.config.item_samples,
+            self.config.seed,
+            self.step,
+        )
+        workers = self.machine.workers
+        with contextlib.ExitStack() as stack:
+            scorer = stack.enter_context(Scorer(workers, with_pesq=self.metric == "pesq_wb"))
+            batches = stack.enter_context(BatchSource(self.corpus, recipe, workers))
+            losses = self._train(batches, scorer)
+            metrics = self._validate_and_keep(losses, scorer)
+        return {"steps": self.step, "metric": self.metric, "best": self.best, **metrics}
+
+    def _train(self, batches: BatchSource, scorer: Scorer) -> list[float]:
+        losses: list[float] = []
+        unusable = 0
+        began, before = time.monotonic(), self.elapsed_s
+        while (done := self._fraction_done()) < 1.0:
+            loss = self.train_step(next(batches), self._rate(done))
+            unusable = 0 if math.isfinite(loss) else unusable + 1
+            if unusable == MAX_UNUSABLE_STEPS:
+                raise TrainingError(
+                    f"loss or gradient not finite in {unusable} steps up to step {self.step}",
+                    hint="lower --learning-rate; the last checkpoint is kept",
+                )
+            if not unusable:
+                losses.append(loss)
+            self.step += 1
+            self.elapsed_s = before + time.monotonic() - began
+            if self.step % 100 == 0:
+                per_step_s = self.config.batch_size * self.config.item_samples / 16000.0
+                speed = len(losses) * per_step_s / (time.monotonic() - began)
+                self.progress(
+                    f"step {self.step}  {100 * done:.1f} %  loss {np.mean(losses[-100:]):.4f}"
+                    f"  {speed:.1f} audio-seconds per second"
+                )
+            if self.step % self.config.validate_every == 0 and self._fraction_done() < 1.0:
+                self._validate_and_keep(losses, scorer)
+        return losses
+
+    def _validate_and_keep(self, losses: list[float], scorer: Scorer) -> dict[str, float]:
+        metrics = self.validate(scorer)
+        loss = float(np.mean(losses[-500:])) if losses else math.nan
+        entry = {"step": self.step, "loss": loss, **metrics}
+        finite = {k: v if math.isfinite(v) else None for k, v in entry.items()}
+        with (self.output / "log.jsonl").open("a", encoding="utf-8") as log:
+            log.write(json.dumps(finite) + "\n")
+        mark = ""
+        weights = self.output / "weights.npz"
+        if metrics[self.metric] > self.best or not weights.is_file():
+            score = metrics[self.metric]
+            self.best = score if math.isfinite(score) else self.best
+            save_weights(self.averaged, weights)
+            mark = "  best, kept"
+        self._save_checkpoint()
+        pesq = f"PESQ-WB {metrics['pesq_wb']:.3f}  " if "pesq_wb" in metrics else ""
+        self.progress(
+            f"step {self.step}  validation {pesq}SI-SDR {metrics['si_sdr_db']:.2f} dB{mark}"
+        )
+        return metrics
