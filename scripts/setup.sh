@@ -22,6 +22,7 @@ have ninja || need ninja-build
 have gcc || need gcc
 [ -e /usr/include/stdio.h ] || need libc6-dev
 have qemu-system-arm || need qemu-system-arm
+case " $* " in *" dev "*) have gdb-multiarch || need gdb-multiarch ;; esac
 if ! have arm-none-eabi-gcc; then
     need gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib
 else
