@@ -188,16 +188,19 @@ def _check_frontend(model: QuantizedModel) -> None:
             )
 
 
+def platform_families() -> tuple[str, ...]:
+    """The chip families that firmware can be built for, sorted."""
+    folders = (path for path in (CSRC / "platform").iterdir() if path.is_dir())
+    return tuple(sorted(path.name for path in folders if path.name != "cortexm"))
+
+
 def _fixed_files(target: Target) -> dict[str, bytes]:
     """The C sources that are the same for every model."""
     family = CSRC / "platform" / target.mcu.family
-    if not family.is_dir():
-        known = sorted(
-            p.name for p in (CSRC / "platform").iterdir() if p.is_dir() and p.name != "cortexm"
-        )
+    if target.mcu.family not in platform_families():
         raise FirmwareError(
             f"{target.name}: there is no platform code for the chip family '{target.mcu.family}'",
-            hint=f"families with platform code: {', '.join(known)}",
+            hint=f"families with platform code: {', '.join(platform_families())}",
         )
     folders = [CSRC / name for name in _COMMON_FOLDERS]
     folders += [CSRC / "platform" / "cortexm", family]

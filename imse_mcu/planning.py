@@ -33,7 +33,8 @@ class Plan:
         ram_available: RAM of the target.
         cycles: Estimated cycles per frame.
         real_time_factor: Share of the processor's time, by that estimate.
-        problem: Why it does not fit or cannot be built, empty when it can.
+        problem: Why it does not fit, empty when it does.
+        buildable: Whether there is platform code for the chip, so that firmware can be built.
     """
 
     model: str
@@ -47,22 +48,25 @@ class Plan:
     cycles: CycleEstimate
     real_time_factor: float
     problem: str
+    buildable: bool
 
     @property
     def fits(self) -> bool:
-        """Whether the firmware can be built for the target."""
+        """Whether the target's memory holds the firmware."""
         return not self.problem
 
     @property
     def verdict(self) -> str:
         """Returns what to expect, in words."""
         if self.problem:
-            return self.problem
-        if self.real_time_factor > 1:
-            return f"fits, {self.real_time_factor:.1f} times too slow for real time"
-        if self.real_time_factor > COMFORTABLE:
-            return "fits, real time with little to spare, by the planning figure"
-        return "fits, real time by the planning figure"
+            words = self.problem
+        elif self.real_time_factor > 1:
+            words = f"fits, {self.real_time_factor:.1f} times too slow for real time"
+        elif self.real_time_factor > COMFORTABLE:
+            words = "fits, real time with little to spare"
+        else:
+            words = "fits, real time"
+        return words if self.buildable else f"{words}; no platform code, plan only"
 
     def to_json(self) -> dict[str, Any]:
         """Returns the plan as plain data."""
@@ -78,6 +82,7 @@ class Plan:
             "cycles_per_frame": self.cycles.to_json(),
             "real_time_factor": round(self.real_time_factor, 4),
             "fits": self.fits,
+            "buildable": self.buildable,
             "verdict": self.verdict,
         }
 
@@ -118,21 +123,22 @@ def plan_one(model: QuantizedModel, target: Target) -> Plan:
         model: The integer model.
         target: Where it would run.
     """
-    from firmware_gen.errors import FirmwareError, ModelTooBigError
+    from firmware_gen.backends.aot.backend import AotBackend
+    from firmware_gen.errors import ModelTooBigError
+    from firmware_gen.memory import plan_memory
     from firmware_gen.options import FirmwareOptions
-    from firmware_gen.project import generate_project
+    from firmware_gen.project import platform_families
 
     macs = model.metadata.macs_per_frame
     cycles = from_macs(macs, target.mcu)
     flash = ram = None
     problem = ""
     try:
-        memory = generate_project(model, target, "aot", FirmwareOptions()).plan
+        needs = AotBackend().generate(model, target, FirmwareOptions()).memory
+        memory = plan_memory(target, needs, FirmwareOptions())
         flash, ram = memory.flash_bytes, memory.ram_bytes
     except ModelTooBigError as error:
         problem = error.message
-    except FirmwareError as error:
-        problem = f"cannot be built: {error.message}"
     return Plan(
         model=model.metadata.model,
         target=target.name,
@@ -147,4 +153,5 @@ def plan_one(model: QuantizedModel, target: Target) -> Plan:
             model.metadata.frontend.frames_per_second, target.mcu.clock_hz
         ),
         problem=problem,
+        buildable=target.mcu.family in platform_families(),
     )

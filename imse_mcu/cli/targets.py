@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 @common_options
 def command(session: Session, name: str | None) -> None:
     """List the targets, or show one with its memory map and the source of every figure."""
+    from firmware_gen.project import platform_families
     from targets.loader import list_targets, load_target
 
     if name is not None:
         target = load_target(name)
-        session.emit(target.to_json(), _details(target))
+        session.emit(_data(target), _details(target))
         return
     targets = list_targets()
     rows = [
@@ -36,13 +37,21 @@ def command(session: Session, name: str | None) -> None:
             f"{t.mcu.clock_hz / 1e6:g} MHz",
             size(t.mcu.flash_bytes),
             size(t.mcu.ram_bytes),
+            "yes" if t.mcu.family in platform_families() else "plan only",
             t.board.emulator.kind if t.board.emulator else "none",
             t.title,
         )
         for t in targets
     ]
-    header = ("name", "also", "core", "clock", "flash", "RAM", "emulator", "board")
-    session.emit([t.to_json() for t in targets], table(header, rows, left=(0, 1, 2, 6, 7)))
+    header = ("name", "also", "core", "clock", "flash", "RAM", "firmware", "emulator", "board")
+    session.emit([_data(t) for t in targets], table(header, rows, left=(0, 1, 2, 6, 7, 8)))
+
+
+def _data(target: Target) -> dict[str, Any]:
+    """Returns a target as plain data, with whether firmware can be built for it."""
+    from firmware_gen.project import platform_families
+
+    return {**target.to_json(), "firmware": target.mcu.family in platform_families()}
 
 
 def _details(target: Target) -> str:

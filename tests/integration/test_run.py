@@ -118,7 +118,7 @@ def test_image_of_another_build_is_refused(
     assert main(["run", str(build_copy), "--input", str(examples / "noisy.wav")]) != 0
     lines = capsys.readouterr().err.splitlines()
     assert len([line for line in lines if line.startswith("error: ")]) == 1
-    assert "imse-firmware.elf" in lines[-2]
+    assert "imse-firmware.elf" in lines[0]
 
 
 def test_check_reports_and_limits(

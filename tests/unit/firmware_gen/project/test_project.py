@@ -22,6 +22,7 @@ from firmware_gen.project import (
     edited_files,
     files_digest,
     generate_project,
+    platform_families,
     read_manifest,
     write,
 )
@@ -104,7 +105,18 @@ def test_nothing_tells_where_or_when_it_was_made() -> None:
         assert b"/home/" not in content, path
 
 
-@pytest.mark.parametrize("target", [target.name for target in list_targets()])
+BUILDABLE = [t.name for t in list_targets() if t.mcu.family in platform_families()]
+
+
+def test_target_without_platform_code_says_which_families_have_it() -> None:
+    others = [t.name for t in list_targets() if t.name not in BUILDABLE]
+    for name in others:
+        with pytest.raises(FirmwareError, match="no platform code for the chip family") as caught:
+            make(name)
+        assert "stm32h7" in caught.value.hint
+
+
+@pytest.mark.parametrize("target", BUILDABLE)
 def test_every_target_gives_a_project(target: str) -> None:
     project = make(target)
     linker = project.files[f"linker/{target}-aot.ld"].decode()
