@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -146,29 +146,46 @@ def run_recording(
     Raises:
         ImseMcuError: If the image fails, is another one, or cannot be reached.
     """
-    import numpy as np
-
-    hop = host.frontend.hop
-    frames = -(-len(pcm) // hop) + 1
-    padded = np.zeros(frames * hop, np.int16)
-    padded[: len(pcm)] = pcm
     with open_device(build, on) as device:
         with reporter.stage(f"starting the image on {on}"):
             info = device.link.hello(expected_digest=host.quantized.digest)
             device.link.reset()
         if device.machine is not None:
             device.machine.reset_profile()
-        results = []
         with reporter.stage(f"streaming {len(pcm) / 16000:.1f} s through the image") as stage:
-            for index in range(frames):
-                block = padded[index * hop : (index + 1) * hop].astype("<i2").tobytes()
-                results.append(device.link.process(block, tensors=True))
-                stage.update(index + 1, frames)
-        out = np.frombuffer(b"".join(r.pcm for r in results), "<i2").astype(np.int16)
-        enhanced = out[hop : hop + len(pcm)]
+            enhanced, results = stream(device, pcm, host.frontend.hop, stage.update)
         with reporter.stage("comparing with this machine"):
             report = _compare(device, host, pcm, enhanced, results, info.runtime)
     return DeviceRun(enhanced, report)
+
+
+def stream(
+    device: Device, pcm: NDArray[np.int16], hop: int, progress: Callable[[int, int], None]
+) -> tuple[NDArray[np.int16], list[FrameResult]]:
+    """Sends a recording through the image and takes back what it returns.
+
+    Args:
+        device: The running image, greeted and reset.
+        pcm: Noisy int16 samples, shape [n].
+        hop: Samples per frame.
+        progress: Called with (frames done, frames in all).
+
+    Returns:
+        ``(enhanced, results)``: int16 samples [n] aligned with the input, and what the device
+        said of every frame, tensors included.
+    """
+    import numpy as np
+
+    frames = -(-len(pcm) // hop) + 1
+    padded = np.zeros(frames * hop, np.int16)
+    padded[: len(pcm)] = pcm
+    results = []
+    for index in range(frames):
+        block = padded[index * hop : (index + 1) * hop].astype("<i2").tobytes()
+        results.append(device.link.process(block, tensors=True))
+        progress(index + 1, frames)
+    out = np.frombuffer(b"".join(r.pcm for r in results), "<i2").astype(np.int16)
+    return out[hop : hop + len(pcm)], results
 
 
 def _compare(
@@ -183,7 +200,7 @@ def _compare(
     import numpy as np
 
     samples = pcm.astype(np.float32) / np.float32(32768.0)
-    wrong = _mismatches(host, results)
+    wrong = mismatching_frames(host, results)
     stats = device.machine.stats() if device.machine is not None else None
     functions = {}
     if device.machine is not None:
@@ -210,7 +227,7 @@ def _compare(
     )
 
 
-def _mismatches(host: HostModel, results: list[FrameResult]) -> list[int]:
+def mismatching_frames(host: HostModel, results: list[FrameResult]) -> list[int]:
     """Returns the frames whose network output is not the TFLM host interpreter's."""
     import numpy as np
 

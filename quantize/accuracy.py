@@ -20,6 +20,8 @@ from quantize.metrics import SpeechScores, mean_scores, score_speech, sqnr_db
 from quantize.tflm_host import TflmRunner
 
 Progress = Callable[[str, int, int], None]
+Image = Callable[[np.ndarray], np.ndarray]
+"""The built image: noisy samples in [-1, 1) to enhanced ones of the same length."""
 _LAYER_FRAMES = 250
 
 
@@ -78,6 +80,7 @@ class FileAccuracy:
         float_model: Scores of the float model's output.
         quantized: Scores of the quantized model's output.
         output_sqnr_db: SQNR of every network output, quantized against float.
+        image: Scores of what the built image returned, None when it was not run.
     """
 
     name: str
@@ -85,6 +88,7 @@ class FileAccuracy:
     float_model: SpeechScores
     quantized: SpeechScores
     output_sqnr_db: Mapping[str, float]
+    image: SpeechScores | None = None
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready data."""
@@ -93,6 +97,7 @@ class FileAccuracy:
             "noisy": self.noisy.to_json(),
             "float": self.float_model.to_json(),
             "int8": self.quantized.to_json(),
+            "image": self.image.to_json() if self.image else None,
             "output_sqnr_db": dict(self.output_sqnr_db),
         }
 
@@ -112,6 +117,7 @@ class AccuracyReport:
         layers: SQNR per layer, in execution order.
         limits: The limits.
         failures: One line per limit that was missed.
+        image: Mean scores of what the built image returned, None when it was not run.
     """
 
     model: str
@@ -124,6 +130,7 @@ class AccuracyReport:
     layers: tuple[LayerAccuracy, ...]
     limits: AccuracyLimits
     failures: tuple[str, ...]
+    image: SpeechScores | None = None
 
     @property
     def passed(self) -> bool:
@@ -150,6 +157,7 @@ class AccuracyReport:
                 "noisy": self.noisy.to_json(),
                 "float": self.float_model.to_json(),
                 "int8": self.quantized.to_json(),
+                "image": self.image.to_json() if self.image else None,
             },
             "pesq_drop": self.pesq_drop,
             "output_sqnr_db": dict(self.output_sqnr_db),
@@ -225,6 +233,7 @@ def check_accuracy(
     initial_states: Mapping[str, np.ndarray] | None = None,
     limits: AccuracyLimits | None = None,
     layer_frames: int = _LAYER_FRAMES,
+    image: Image | None = None,
     progress: Progress | None = None,
 ) -> AccuracyReport:
     """Measure what quantization costs on pairs of recordings.
@@ -236,6 +245,7 @@ def check_accuracy(
         initial_states: Initial time row per state of the float model.
         limits: Limits; the default allows a PESQ drop of 0.05.
         layer_frames: Frames (of the first recordings) used for the comparison per layer.
+        image: The built image, to be scored too; the limits then hold for it as well.
         progress: Called with (stage, steps done, steps in all).
 
     Returns:
@@ -267,6 +277,7 @@ def check_accuracy(
         for name, power in errors.items():
             powers[name] = powers.get(name, np.zeros(2)) + power
         rate = frontend.sample_rate_hz
+        returned = image(noisy) if image is not None else None
         files.append(
             FileAccuracy(
                 name=pair.name,
@@ -274,6 +285,11 @@ def check_accuracy(
                 float_model=score_speech(clean, waves[0], rate, name=pair.name),
                 quantized=score_speech(clean, waves[1], rate, name=pair.name),
                 output_sqnr_db={name: sqnr_db(*power) for name, power in errors.items()},
+                image=(
+                    score_speech(clean, returned, rate, name=pair.name)
+                    if returned is not None
+                    else None
+                ),
             )
         )
     notify("recordings", len(pairs), len(pairs))
@@ -288,7 +304,13 @@ def check_accuracy(
         mean_scores(getattr(entry, kind) for entry in files)
         for kind in ("noisy", "float_model", "quantized")
     ]
+    from_image = [entry.image for entry in files if entry.image is not None]
+    image_mean = mean_scores(from_image) if from_image else None
     output_sqnr = {name: sqnr_db(*power) for name, power in powers.items()}
+    failures = _failures(limits, "int8", means[1], means[2])
+    if image_mean is not None:
+        failures += _failures(limits, "image", means[1], image_mean)
+    failures += _output_failures(limits, output_sqnr)
     return AccuracyReport(
         model=model.metadata.model,
         recipe=model.metadata.recipe,
@@ -299,7 +321,8 @@ def check_accuracy(
         output_sqnr_db=output_sqnr,
         layers=layers,
         limits=limits,
-        failures=_failures(limits, means[1], means[2], output_sqnr),
+        failures=tuple(failures),
+        image=image_mean,
     )
 
 
@@ -330,30 +353,33 @@ def _output_powers(
 
 
 def _failures(
-    limits: AccuracyLimits,
-    exact: SpeechScores,
-    quantized: SpeechScores,
-    output_sqnr: Mapping[str, float],
-) -> tuple[str, ...]:
+    limits: AccuracyLimits, what: str, exact: SpeechScores, quantized: SpeechScores
+) -> list[str]:
+    """Limits of speech scores that ``what`` misses, a line each."""
     drops = (
         ("PESQ-WB", exact.pesq_wb - quantized.pesq_wb, limits.max_pesq_drop),
         ("STOI", exact.stoi - quantized.stoi, limits.max_stoi_drop),
         ("SI-SDR", exact.si_sdr_db - quantized.si_sdr_db, limits.max_si_sdr_drop_db),
     )
     failures = [
-        f"mean {name} drops by {drop:.4f}, limit {limit:g}"
+        f"{what}: mean {name} drops by {drop:.4f}, limit {limit:g}"
         for name, drop, limit in drops
         if limit is not None and drop > limit
     ]
     if limits.min_pesq is not None and quantized.pesq_wb < limits.min_pesq:
         failures.append(
-            f"mean PESQ-WB is {quantized.pesq_wb:.4f}, expected at least {limits.min_pesq:g}"
+            f"{what}: mean PESQ-WB is {quantized.pesq_wb:.4f}, "
+            f"expected at least {limits.min_pesq:g}"
         )
-    if limits.min_output_sqnr_db is not None:
-        failures += [
-            f"output '{name}' has {value:.2f} dB SQNR, "
-            f"expected at least {limits.min_output_sqnr_db:g}"
-            for name, value in output_sqnr.items()
-            if value < limits.min_output_sqnr_db
-        ]
-    return tuple(failures)
+    return failures
+
+
+def _output_failures(limits: AccuracyLimits, output_sqnr: Mapping[str, float]) -> list[str]:
+    """Network outputs with too low a SQNR, a line each."""
+    if limits.min_output_sqnr_db is None:
+        return []
+    return [
+        f"output '{name}' has {value:.2f} dB SQNR, expected at least {limits.min_output_sqnr_db:g}"
+        for name, value in output_sqnr.items()
+        if value < limits.min_output_sqnr_db
+    ]

@@ -14,14 +14,13 @@ from imse_mcu.core.text import short_name, table
 if TYPE_CHECKING:
     from quantize.accuracy import AccuracyReport
 
-_VERSIONS = ("noisy", "float", "int8")
-
 
 @click.command(
     "check",
     epilog="Examples:\n\n  imse-mcu check build/imse-stream-stm32h7 --clean C/ --noisy N/\n\n"
     "  imse-mcu check build/imse-stream-stm32h7 --clean a.wav --noisy b.wav "
-    "--max-pesq-drop 0.05 --json",
+    "--max-pesq-drop 0.05 --json\n\n"
+    "  imse-mcu check build/imse-stream-stm32h7 --clean C/ --noisy N/ --on emulator",
 )
 @click.argument("build", type=PATH)
 @click.option("--clean", type=PATH, required=True, help="Clean recording, or folder of them.")
@@ -31,6 +30,11 @@ _VERSIONS = ("noisy", "float", "int8")
 @click.option("--max-si-sdr-drop", type=float, metavar="DB", help="Default: no limit.")
 @click.option("--min-pesq", type=float, metavar="X", help="Default: no limit.")
 @click.option("--min-output-sqnr", type=float, metavar="DB", help="Default: no limit.")
+@click.option(
+    "--on",
+    metavar="PLACE",
+    help="Also send every recording through the image: emulator, unicorn, qemu or serial:PORT.",
+)
 @click.option("--output", "-o", type=PATH, metavar="FILE", help="Also write the JSON report here.")
 @common_options
 def command(
@@ -43,12 +47,15 @@ def command(
     max_si_sdr_drop: float | None,
     min_pesq: float | None,
     min_output_sqnr: float | None,
+    on: str | None,
     output: Path | None,
 ) -> int:
     """Compare the int8 model of BUILD with its float reference.
 
     BUILD is a folder made by imse-mcu build. Reports PESQ-WB, STOI and SI-SDR per recording and
-    the signal-to-quantization-noise ratio per layer; the exit status is 1 past a limit.
+    the signal-to-quantization-noise ratio per layer; the exit status is 1 past a limit. With --on
+    the image itself enhances every recording too, and each of its frames must equal the TFLM
+    interpreter's.
     """
     from imse_mcu.checking import check_build, find_recordings
     from imse_mcu.core.files import write_json
@@ -62,7 +69,7 @@ def command(
         min_output_sqnr_db=min_output_sqnr,
     )
     pairs = find_recordings(clean, noisy)
-    report = check_build(build, pairs, limits, session.reporter)
+    report = check_build(build, pairs, limits, session.reporter, on=on)
     if output is not None:
         write_json(output, report.to_json())
     session.emit(report.to_json(), _text(report))
@@ -71,11 +78,13 @@ def command(
 
 def _text(report: AccuracyReport) -> str:
     """Describes a check for people."""
-    header = ("recording", *(f"{m} {v}" for m in ("PESQ", "STOI", "SI-SDR") for v in _VERSIONS))
+    versions = ("noisy", "float", "int8", "image") if report.image else ("noisy", "float", "int8")
+    header = ("recording", *(f"{m} {v}" for m in ("PESQ", "STOI", "SI-SDR") for v in versions))
     rows = []
-    means = ("mean", report.noisy, report.float_model, report.quantized)
-    entries = [(f.name, f.noisy, f.float_model, f.quantized) for f in report.files]
-    for name, *scores in (*entries, means):
+    entries = [(f.name, f.noisy, f.float_model, f.quantized, f.image) for f in report.files]
+    entries.append(("mean", report.noisy, report.float_model, report.quantized, report.image))
+    for name, *versions_scores in entries:
+        scores = [s for s in versions_scores if s is not None]
         cells = [f"{s.pesq_wb:.3f}" for s in scores]
         cells += [f"{s.stoi:.4f}" for s in scores]
         cells += [f"{s.si_sdr_db:.2f}" for s in scores]
@@ -95,6 +104,7 @@ def _text(report: AccuracyReport) -> str:
         table(header, rows),
         "",
         f"int8 against float: PESQ-WB {-report.pesq_drop:+.3f}; SQNR of the outputs: {outputs}",
+        *(["image: every frame equals the TFLM interpreter"] if report.image else []),
         "",
         "layers with the lowest SQNR:",
         table(("tensor", "operator", "type", "SQNR dB", "saturated"), worst, left=(0, 1, 2)),
