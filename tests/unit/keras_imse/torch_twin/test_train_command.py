@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +27,7 @@ def run_without_tensorflow(code: str, repository: Path) -> subprocess.CompletedP
         text=True,
         timeout=300,
         cwd=repository,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
         check=False,
     )
 

@@ -160,6 +160,35 @@ def test_a_step_decays_averages_and_constrains(
         old = {n: v.clone() for n, v in trainer.averaged.state_dict().items()}
 
 
+def test_steps_equal_those_of_tf_keras(
+    corpus_dir: Path, small_config: StreamConfig, tmp_path: Path
+) -> None:
+    """Gradient, clipping, decay, moments, norm statistics and average, three steps on."""
+    tf = pytest.importorskip("tensorflow", reason="needs TensorFlow and tf-keras")
+    from keras_imse.checkpoint import _key
+    from keras_imse.train.loop import Trainer
+
+    run = dataclasses.replace(RUN, weight_decay=10.0)
+    theirs = Trainer(small_config, run, corpus_dir, tmp_path / "tf", progress=lambda _: None)
+    start = {_key(w): w.numpy() for w in theirs.model.weights}
+    ours = make(small_config, corpus_dir, tmp_path / "torch", weight_decay=10.0)
+    for network in (ours.model, ours.averaged):
+        bridge.load_state(network, start, where="start")
+    for step in range(300, 303):
+        ours.step = step
+        theirs.step.assign(step)
+        items = tuple(part[:, : 6400 if i < 2 else 101] for i, part in enumerate(batch()))
+        loss = float(theirs._train_step(*map(tf.constant, items), tf.constant(1e-4)))
+        assert ours.train_step(items, 1e-4) == pytest.approx(loss, rel=1e-4)
+    for network, model in ((ours.model, theirs.model), (ours.averaged, theirs.averaged)):
+        found = bridge.to_arrays(network)
+        for weight in model.weights:
+            name = _key(weight)
+            moved, expected = found[name] - start[name], weight.numpy() - start[name]
+            error = np.linalg.norm(moved - expected)
+            assert error <= 0.05 * np.linalg.norm(expected) + 1e-6, name
+
+
 def test_mixed_precision_trains(
     corpus_dir: Path, small_config: StreamConfig, tmp_path: Path
 ) -> None:
