@@ -46,6 +46,7 @@ def test_mixing_processes_load_no_framework(repository: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_a_run_from_the_command_line_without_tensorflow(
     repository: Path, corpus_dir: Path, tmp_path: Path
 ) -> None:

@@ -51,6 +51,7 @@ def batch(frames: int = 100) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return clean, noisy, np.ones((2, frames + 1), np.float32)
 
 
+@pytest.mark.slow
 def test_training_learns_and_resumes(
     corpus_dir: Path, small_config: StreamConfig, tmp_path: Path
 ) -> None:
@@ -160,6 +161,7 @@ def test_a_step_decays_averages_and_constrains(
         old = {n: v.clone() for n, v in trainer.averaged.state_dict().items()}
 
 
+@pytest.mark.slow
 def test_steps_equal_those_of_tf_keras(
     corpus_dir: Path, small_config: StreamConfig, tmp_path: Path
 ) -> None:
