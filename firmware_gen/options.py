@@ -24,11 +24,14 @@ class FirmwareOptions:
         kernels: Kernels of the aot runtime; ``auto`` takes the best the core has.
         optimization: Optimization level of the compiler.
         stack_bytes: Size of the main stack, without its guard.
+        tflm_arena_used_bytes: What the TFLM interpreter takes of its arena where that was
+            measured; ``None`` estimates it.
     """
 
     kernels: str = "auto"
     optimization: str = "O2"
     stack_bytes: int = 8192
+    tflm_arena_used_bytes: int | None = None
 
     def __post_init__(self) -> None:
         if self.kernels not in KERNELS:
@@ -52,8 +55,11 @@ class FirmwareOptions:
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready data."""
-        return {
+        data: dict[str, Any] = {
             "kernels": self.kernels,
             "optimization": self.optimization,
             "stack_bytes": self.stack_bytes,
         }
+        if self.tflm_arena_used_bytes is not None:
+            data["tflm_arena_used_bytes"] = self.tflm_arena_used_bytes
+        return data

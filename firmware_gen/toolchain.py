@@ -40,6 +40,8 @@ _SECTION_ITEMS = {
 _REQUIRED_SYMBOLS = ("__stack_bottom__", "__stack_top__", "imse_network_invoke")
 _HEAP_SYMBOLS = ("malloc", "_malloc_r", "_sbrk", "_sbrk_r")
 _TIMEOUT_S = 900.0
+# What the project's own checks say; CMake indents the text and breaks it into lines.
+_CMAKE_MESSAGE = re.compile(r"^CMake Error at [^\n]*\(message\):\n(?P<text>(?:  [^\n]+\n)+)", re.M)
 
 
 @dataclass(frozen=True)
@@ -196,6 +198,10 @@ def _configure_and_build(
         overflow = link_overflow(target, error.output, plan)
         if overflow is not None:
             raise overflow from error
+        said = _CMAKE_MESSAGE.search(error.output)
+        if said is not None:
+            text = " ".join(said["text"].split())
+            raise ToolchainError(f"could not configure the firmware: {text}") from error
         raise ToolchainError(
             error.message.replace(f"{folder}/", ""), hint=error.hint.replace(f"{folder}/", "")
         ) from error

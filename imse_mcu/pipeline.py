@@ -175,6 +175,9 @@ def _finish(
         "target": target.name,
         "model_digest": host.quantized.digest,
     }
+    if compiled is not None and runtime == "tflm" and target.board.emulator is not None:
+        place = BuildFolder(staging, record)
+        project, compiled = _fit_arena(place, host, project, compiled, reporter)
     proof = None
     if compiled is not None and target.board.emulator is not None:
         place = BuildFolder(staging, record)
@@ -303,6 +306,37 @@ def _compile(staging: Path, project: FirmwareProject, reporter: Reporter) -> Bui
         )
     with reporter.stage("compiling the firmware"):
         return compile_project(staging, project.target, plan=project.plan, definitions=definitions)
+
+
+def _fit_arena(
+    place: BuildFolder,
+    host: HostModel,
+    project: FirmwareProject,
+    compiled: BuildResult,
+    reporter: Reporter,
+) -> tuple[FirmwareProject, BuildResult]:
+    """Builds again with the arena that the interpreter turns out to need on the emulator."""
+    from firmware_gen.options import FirmwareOptions
+    from firmware_gen.project import generate_project, write
+    from imse_mcu.arena import ArenaUse, fit, measure
+
+    state = project, compiled
+
+    def rebuild(options: FirmwareOptions) -> tuple[ArenaUse, int]:
+        nonlocal state
+        changed = generate_project(host.quantized, project.target, project.runtime, options)
+        write(changed, place.path)
+        state = changed, _compile(place.path, changed, reporter)
+        use = measure(place)
+        if use is None:
+            raise ValueError("the emulator was read before")
+        return use, state[1].ram_bytes["arena"]
+
+    first = measure(place)
+    if first is None:
+        return state
+    fit(project.options, first, compiled.ram_bytes["arena"], rebuild)
+    return state
 
 
 def make_report(request: BuildRequest, parts: _Parts) -> dict[str, Any]:

@@ -158,8 +158,9 @@ class StreamingMALA(StreamingLayer):
     def _heads(self, x: tf.Tensor) -> tf.Tensor:
         """(batch, time, freq, channels) -> (batch * time, heads, freq, head_size)."""
         freq, pairs = x.shape[2], self.head_size // 2
-        x = tf.reshape(x, (-1, freq, 2, self.heads, pairs))
-        return tf.reshape(tf.transpose(x, (0, 3, 1, 2, 4)), (-1, self.heads, freq, self.head_size))
+        # Four dimensions, not five: CMSIS-NN's int8 transpose takes no more.
+        x = tf.reshape(x, (-1, 2 * freq, self.heads, pairs))
+        return tf.reshape(tf.transpose(x, (0, 2, 1, 3)), (-1, self.heads, freq, self.head_size))
 
     def _window_mean(self, extended: tf.Tensor, gain: float) -> tf.Tensor:
         """``gain`` times the mean of the last W frames, for ``(batch, W-1+time, 1, n)``."""
@@ -217,7 +218,7 @@ class StreamingMALA(StreamingLayer):
         inverse = tf.math.rsqrt(z + self.floor)
         attended = numerator * (inverse * inverse)
         result = attended + z * (attended - mean_v)
-        result = tf.reshape(result, (-1, h, freq, 2, d // 2))
-        result = tf.reshape(tf.transpose(result, (0, 2, 3, 1, 4)), (shape[0], -1, freq, channels))
+        result = tf.reshape(result, (-1, h, 2 * freq, d // 2))
+        result = tf.reshape(tf.transpose(result, (0, 2, 1, 3)), (shape[0], -1, freq, channels))
         result.set_shape((None, x.shape[1], freq, channels))
         return self.project((result + position) * gate), [*next_position, *next_states]

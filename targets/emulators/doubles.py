@@ -168,8 +168,37 @@ def _unary(kind: int, high: bool, d_index: int, source: int, fpu: FpuRegisters) 
     return True
 
 
+def _to_nearest_away(value: np.float64) -> np.float64:
+    whole = np.trunc(value)
+    if abs(value - whole) >= 0.5:
+        whole += np.copysign(1.0, value)
+    return np.float64(np.copysign(whole, value))
+
+
+def _round(word: int, source: int, fpu: FpuRegisters) -> bool:
+    """VRINTA, VRINTN, VRINTP, VRINTM and VCVTA, VCVTN, VCVTP, VCVTM to integer."""
+    if word >> 19 & 0b10111 != 0b10111 or not word & 0x40:
+        return False
+    rounding: tuple[Callable[[np.float64], np.float64], ...] = (
+        _to_nearest_away,
+        np.rint,
+        np.ceil,
+        np.floor,
+    )
+    with np.errstate(all="ignore"):
+        value = rounding[word >> 16 & 3](_value(source))
+    if word & 1 << 18:
+        s_dest = (word >> 12 & 0xF) << 1 | word >> 22 & 1
+        fpu.write_s(s_dest, _to_integer(value, signed=bool(word & 0x80), truncate=True))
+        return True
+    if word & 0x80:
+        return False
+    fpu.write_d(word >> 12 & 0xF | (word >> 22 & 1) << 4, _bits(value))
+    return True
+
+
 def _select(word: int, fpu: FpuRegisters) -> bool:
-    """VSEL, VMAXNM and VMINNM."""
+    """VSEL, VMAXNM and VMINNM; rounding and conversion with a mode of their own."""
     d_index = word >> 12 & 0xF | (word >> 22 & 1) << 4
     n = fpu.read_d(word >> 16 & 0xF | (word >> 7 & 1) << 4)
     m = fpu.read_d(word & 0xF | (word >> 5 & 1) << 4)
@@ -180,7 +209,7 @@ def _select(word: int, fpu: FpuRegisters) -> bool:
         fpu.write_d(d_index, n if fpu.condition(code) else m)
         return True
     if word >> 20 & 3:
-        return False
+        return _round(word, m, fpu)
     a, b = _value(n), _value(m)
     fpu.write_d(d_index, _bits(np.fmin(a, b) if word & 0x40 else np.fmax(a, b)))
     return True

@@ -2,8 +2,9 @@
 
 An upper estimate from the interpreter's own rules: activations are laid out greedily by size, every
 operator and tensor costs persistent records, and the optimised kernels ask for scratch memory. The
-exact figure depends on the interpreter's version and kernels; the runner fails cleanly when the
-arena is too small.
+exact figure depends on the interpreter's version and kernels, so where the image can be run on an
+emulator it is measured there and a margin is added; the runner fails cleanly when the arena is too
+small.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ _OP_RECORD = 160
 _CHANNEL_RECORD = 8
 _INTERPRETER_RECORD = 2048
 _MARGIN = 0.1
+MEASURED_MARGIN_BYTES = 256
+"""Added to what the interpreter took: it needs a little more while it prepares than it says."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,18 @@ def arena_bytes(graph: Graph) -> int:
         if op.kind in ("ELU",):
             persistent += 256
     return _aligned(int((activations + persistent) * (1 + _MARGIN)))
+
+
+def measured_arena_bytes(used_bytes: int) -> int:
+    """Size of the arena when the interpreter's use of it is known.
+
+    Args:
+        used_bytes: What the interpreter says it took.
+
+    Returns:
+        Bytes, a multiple of 16.
+    """
+    return _aligned(used_bytes + MEASURED_MARGIN_BYTES)
 
 
 def _aligned(size: int) -> int:

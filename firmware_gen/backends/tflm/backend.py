@@ -10,7 +10,11 @@ import numpy as np
 from firmware_gen.backends.base import BackendMemory, BackendOutput
 from firmware_gen.backends.config_header import CONFIG_PATH, config_header
 from firmware_gen.backends.kernel_files import csrc, network_header
-from firmware_gen.backends.tflm.arena import arena_bytes
+from firmware_gen.backends.tflm.arena import (
+    MEASURED_MARGIN_BYTES,
+    arena_bytes,
+    measured_arena_bytes,
+)
 from firmware_gen.backends.tflm.ops import UsedOp, used_ops
 from firmware_gen.options import FirmwareOptions
 from quantize.artifact import QuantizedModel
@@ -21,6 +25,11 @@ _BYTES_PER_LINE = 16
 _FLOOR_CODE_BYTES = 13_400
 _CODE_BYTES_PER_OP = 2_500
 _STACK_BYTES = 4096
+_ESTIMATED = "upper estimate from lifetimes, records and kernel scratch"
+_MEASURED = (
+    "what the interpreter took on the emulator, a margin of "
+    f"{MEASURED_MARGIN_BYTES} bytes, rounded up to {_ALIGNMENT}"
+)
 
 
 @dataclass(frozen=True)
@@ -36,9 +45,10 @@ class TflmBackend:
         self, model: QuantizedModel, target: Target, options: FirmwareOptions
     ) -> BackendOutput:
         """Make the sources, see :class:`firmware_gen.backends.base.Backend`."""
-        del target, options
+        del target
         ops = used_ops(model.graph)
-        arena = arena_bytes(model.graph)
+        used = options.tflm_arena_used_bytes
+        arena = arena_bytes(model.graph) if used is None else measured_arena_bytes(used)
         states, state_bytes = _states(model)
         files = {
             CONFIG_PATH: config_header(model),
@@ -49,9 +59,11 @@ class TflmBackend:
             "model/imse_tflm_model.cc": _model_source(states),
             "runtime/tflm/imse_op_resolver.h": _resolver_header(ops),
             "runtime/tflm/imse_op_resolver.cc": _resolver_source(ops),
-            "runtime/tflm/imse_network_tflm.cc": csrc(
-                "network", "tflm", "imse_network_tflm.cc"
-            ).read_bytes(),
+            "runtime/tflm/imse_tflm_operators.cmake": _operator_list(ops),
+            **{
+                f"runtime/tflm/{name}": csrc("network", "tflm", name).read_bytes()
+                for name in ("imse_network_tflm.cc", "imse_tflm.cmake")
+            },
         }
         return BackendOutput(
             files=dict(sorted(files.items())),
@@ -65,7 +77,9 @@ class TflmBackend:
             report={
                 "operators": [op.kind for op in ops],
                 "registrations": [op.call for op in ops],
-                "arena_method": "upper estimate from lifetimes, records and kernel scratch",
+                "arena_bytes": arena,
+                "arena_used_bytes": used,
+                "arena_method": _ESTIMATED if used is None else _MEASURED,
             },
         )
 
@@ -208,6 +222,19 @@ def _model_source(states: list[_State]) -> bytes:
         "const ImseTflmState *ImseTflmStates::begin() const { return states; }",
     ]
     return _text(lines)
+
+
+def _operator_list(ops: tuple[UsedOp, ...]) -> bytes:
+    """What the build looks for in the interpreter's headers, for a clear line if it is missing."""
+    rows = [f"  {op.registration.method}:{op.header or '-'}:{op.function or '-'}" for op in ops]
+    return _text(
+        [
+            "# Operators of the model: resolver method, header and function of its registration.",
+            "set(IMSE_TFLM_OPERATORS",
+            *rows,
+            ")",
+        ]
+    )
 
 
 def _resolver_header(ops: tuple[UsedOp, ...]) -> bytes:

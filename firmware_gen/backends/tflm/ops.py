@@ -77,14 +77,18 @@ class UsedOp:
     @property
     def call(self) -> str:
         """C++ arguments and method: ``AddConv2D(tflite::Register_CONV_2D_INT8())``."""
-        small = self.int8_only and self.registration.int8
-        argument = f"tflite::{self.registration.int8}()" if small else ""
+        argument = f"tflite::{self.function}()" if self.function else ""
         return f"{self.registration.method}({argument})"
 
     @property
+    def function(self) -> str:
+        """Function of the int8 registration where that is used, or ``""``."""
+        return self.registration.int8 if self.int8_only else ""
+
+    @property
     def header(self) -> str:
-        """Header of the registration that is used, or ``""``."""
-        return self.registration.header if self.int8_only and self.registration.int8 else ""
+        """Header of :attr:`function`, or ``""``."""
+        return self.registration.header if self.function else ""
 
 
 def used_ops(graph: Graph) -> tuple[UsedOp, ...]:

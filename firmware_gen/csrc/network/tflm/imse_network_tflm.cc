@@ -4,6 +4,7 @@
 // the next frame, because the interpreter may reuse the memory of its inputs and outputs.
 #include <new>
 
+#include <stdarg.h>
 #include <string.h>
 
 #include "imse_model_config.h"
@@ -12,6 +13,16 @@
 #include "model_data.h"
 #include "tensorflow/lite/micro/micro_interpreter.h"
 #include "tensorflow/lite/schema/schema_generated.h"
+
+enum ImseTflmStatus : uint32_t {
+  kImseTflmNotPrepared = 0,
+  kImseTflmReady = 1,
+  kImseTflmWrongSchema = 2,      // the library reads another schema version than the model's
+  kImseTflmRegistrationFailed = 3,
+  kImseTflmAllocationFailed = 4,  // the arena is too small, or a kernel refuses an operator
+  kImseTflmWrongShapes = 5,      // the tensors are not those the project was generated for
+  kImseTflmInvokeFailed = 6,
+};
 
 extern "C" {
 #include "imse_network.h"
@@ -22,7 +33,30 @@ const char imse_network_runtime[] = "tflm";
 // Symbols that tools account memory by.
 alignas(16) uint8_t imse_arena[IMSE_TFLM_ARENA_BYTES] __attribute__((section(".bss.imse_arena")));
 alignas(16) int8_t imse_state[IMSE_TFLM_STATE_BYTES] __attribute__((section(".bss.imse_state")));
+
+// What became of the preparation; for debuggers and for the tool, which sizes the arena by it.
+ImseTflmStatus imse_tflm_status;
+uint32_t imse_tflm_arena_used;    // bytes of the arena that the interpreter says it took
+const char *imse_tflm_message;    // first complaint of the library, if it was built with messages
+
+// The library's port for messages, in C linkage as it asks. Formats are kept, not printed.
+void DebugLog(const char *format, va_list args);
+__attribute__((weak)) void DebugLog(const char *format, va_list args) {
+  (void)args;
+  if (imse_tflm_message == nullptr) {
+    imse_tflm_message = format;
+  }
 }
+
+// The library aborts on what its authors hold impossible. Here that is a fault, which the firmware
+// reports; the C library's own way needs signals and a heap.
+[[noreturn]] void abort(void) { __builtin_trap(); }
+[[noreturn]] void __cxa_pure_virtual(void) { __builtin_trap(); }
+}
+
+// Objects of the library lie in the arena and are never deleted, but their classes refer to this.
+void operator delete(void *) noexcept { __builtin_trap(); }
+void operator delete(void *, size_t) noexcept { __builtin_trap(); }
 
 namespace {
 
@@ -49,24 +83,30 @@ bool shapes_are_as_generated() {
   return true;
 }
 
-bool prepare() {
+ImseTflmStatus prepare() {
+  const tflite::Model *model = tflite::GetModel(imse_model_data);
+  if (model->version() != TFLITE_SCHEMA_VERSION) {
+    return kImseTflmWrongSchema;
+  }
   ImseOpResolver *resolver = new (resolver_storage) ImseOpResolver;
   if (imse_register_ops(*resolver) != kTfLiteOk) {
-    return false;
+    return kImseTflmRegistrationFailed;
   }
-  const tflite::Model *model = tflite::GetModel(imse_model_data);
   interpreter = new (interpreter_storage)
       tflite::MicroInterpreter(model, *resolver, imse_arena, sizeof(imse_arena));
-  if (interpreter->AllocateTensors() != kTfLiteOk || !shapes_are_as_generated()) {
-    interpreter = nullptr;
-    return false;
+  if (interpreter->AllocateTensors() != kTfLiteOk) {
+    return kImseTflmAllocationFailed;
   }
-  return true;
+  imse_tflm_arena_used = static_cast<uint32_t>(interpreter->arena_used_bytes());
+  return shapes_are_as_generated() ? kImseTflmReady : kImseTflmWrongShapes;
 }
 
 }  // namespace
 
 extern "C" void imse_network_reset(void) {
+  if (imse_tflm_status == kImseTflmInvokeFailed) {
+    imse_tflm_status = kImseTflmReady;
+  }
   for (const ImseTflmState &state : imse_tflm_states) {
     int8_t *row = imse_state + state.offset;
     if (state.initial == nullptr) {
@@ -79,8 +119,12 @@ extern "C" void imse_network_reset(void) {
   }
 }
 
+// A failed preparation is not tried again: the same arena and model fail the same way.
 extern "C" int imse_network_invoke(const int8_t *features, int8_t *mask, int8_t *phase) {
-  if (interpreter == nullptr && !prepare()) {
+  if (imse_tflm_status == kImseTflmNotPrepared) {
+    imse_tflm_status = prepare();
+  }
+  if (imse_tflm_status != kImseTflmReady) {
     return 1;
   }
   memcpy(interpreter->input(IMSE_TFLM_FEATURES_INPUT)->data.raw, features, IMSE_FEATURE_BYTES);
@@ -88,6 +132,7 @@ extern "C" int imse_network_invoke(const int8_t *features, int8_t *mask, int8_t 
     memcpy(interpreter->input(state.input)->data.raw, imse_state + state.offset, state.bytes);
   }
   if (interpreter->Invoke() != kTfLiteOk) {
+    imse_tflm_status = kImseTflmInvokeFailed;
     return 2;
   }
   for (const ImseTflmState &state : imse_tflm_states) {

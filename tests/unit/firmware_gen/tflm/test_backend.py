@@ -47,13 +47,14 @@ namespace tflite { inline TFLMRegistration Register_CONV_2D_INT8() { return {"in
     "tensorflow/lite/schema/schema_generated.h": """
 #pragma once
 namespace tflite {
-struct Model { unsigned char first; };
+struct Model { int version() const { return 3; } };
 inline const Model *GetModel(const void *p) { return static_cast<const Model *>(p); }
 }
 """,
     "tensorflow/lite/micro/micro_interpreter.h": """
 #pragma once
 #include "tensorflow/lite/micro/micro_mutable_op_resolver.h"
+#define TFLITE_SCHEMA_VERSION (3)
 struct TfLiteTensor { size_t bytes; union { char *raw; } data; };
 namespace tflite {
 struct Model;
@@ -67,6 +68,7 @@ struct MicroInterpreter {
     for (int i = 0; i < 3; ++i) { out[i] = {output_bytes[i], {p}}; p += output_bytes[i]; }
   }
   TfLiteStatus AllocateTensors() { return kTfLiteOk; }
+  size_t arena_used_bytes() const { return 1234; }
   TfLiteTensor *input(size_t i) { return &in[i]; }
   TfLiteTensor *output(size_t i) { return &out[i]; }
   TfLiteStatus Invoke() {
@@ -157,6 +159,21 @@ def test_resolver_has_exactly_the_used_ops(library: ctypes.CDLL) -> None:
     assert list(registered) == [3, 1]  # conv alone has an int8 registration
     header = _generate(_model())["runtime/tflm/imse_op_resolver.h"].decode()
     assert "MicroMutableOpResolver<4>" in header
+
+
+def test_arena_use_is_left_for_the_tool(library: ctypes.CDLL) -> None:
+    test_state_is_carried_and_reset(library)
+    assert ctypes.c_uint32.in_dll(library, "imse_tflm_arena_used").value == 1234
+    assert ctypes.c_uint32.in_dll(library, "imse_tflm_status").value == 1
+
+
+def test_measured_arena_has_a_margin_and_is_aligned() -> None:
+    options = FirmwareOptions(tflm_arena_used_bytes=1234)
+    output = TflmBackend().generate(_model(), load_target("stm32h7"), options)
+    assert output.memory.arena_bytes == 1504  # 1234 and 256, up to a multiple of 16
+    assert b"IMSE_TFLM_ARENA_BYTES 1504" in output.files["model/imse_tflm_model.h"]
+    assert output.report["arena_used_bytes"] == 1234
+    assert output.report["arena_method"].startswith("what the interpreter took on the emulator")
 
 
 def test_array_is_the_model() -> None:

@@ -1,0 +1,63 @@
+"""The search for the arena's size, with a stand-in for building and running the image."""
+
+from __future__ import annotations
+
+import pytest
+
+from firmware_gen.backends.tflm.arena import measured_arena_bytes
+from firmware_gen.options import FirmwareOptions
+from imse_mcu.arena import ArenaError, ArenaUse, TflmStatus, fit
+
+
+class Image:
+    """An interpreter that takes ``used`` bytes and needs ``extra`` more while it prepares."""
+
+    def __init__(self, used: int, extra: int = 0, status: TflmStatus = TflmStatus.READY) -> None:
+        self.used, self.extra, self.status = used, extra, status
+        self.sizes: list[int] = []
+
+    def run(self, size: int) -> ArenaUse:
+        self.sizes.append(size)
+        if size < self.used + self.extra:
+            return ArenaUse(TflmStatus.ALLOCATION_FAILED, 0, "too small")
+        return ArenaUse(self.status, self.used, "")
+
+    def rebuild(self, options: FirmwareOptions) -> tuple[ArenaUse, int]:
+        assert options.tflm_arena_used_bytes is not None
+        size = measured_arena_bytes(options.tflm_arena_used_bytes)
+        return self.run(size), size
+
+    def fit(self, estimate: int) -> FirmwareOptions:
+        return fit(FirmwareOptions(), self.run(estimate), estimate, self.rebuild)
+
+
+def test_one_more_build_when_the_estimate_was_enough() -> None:
+    image = Image(10_000)
+    assert image.fit(20_000).tflm_arena_used_bytes == 10_000
+    assert image.sizes == [20_000, 10_256]
+
+
+def test_an_estimate_that_is_too_small_grows_first() -> None:
+    image = Image(10_000)
+    assert image.fit(7_000).tflm_arena_used_bytes == 10_000
+    assert image.sizes == [7_000, 10_768, 10_256]
+
+
+def test_more_than_it_says_when_it_needs_more_to_prepare() -> None:
+    image = Image(10_000, extra=300)
+    assert image.fit(20_000).tflm_arena_used_bytes == 10_512
+    assert image.sizes == [20_000, 10_256, 10_768]
+
+
+def test_no_arena_is_large_enough() -> None:
+    with pytest.raises(ArenaError, match=r"arena is too small.*; it says: too small"):
+        Image(10**9).fit(20_000)
+
+
+@pytest.mark.parametrize("status", [TflmStatus.WRONG_SCHEMA, TflmStatus.INVOKE_FAILED])
+def test_other_failures_are_not_tried_again(status: TflmStatus) -> None:
+    image = Image(10_000, status=status)
+    with pytest.raises(ArenaError, match="TFLM does not prepare the model: ") as caught:
+        image.fit(20_000)
+    assert image.sizes == [20_000]
+    assert "release_with_logs" in caught.value.hint
