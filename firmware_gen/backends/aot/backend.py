@@ -8,6 +8,7 @@ from typing import Any
 from firmware_gen.backends.aot.emit import Emitter
 from firmware_gen.backends.aot.emit_dsp import DspEmitter
 from firmware_gen.backends.aot.fold import fold_tables
+from firmware_gen.backends.aot.fuse import fuse_convolutions, fuse_products
 from firmware_gen.backends.aot.layout import Layout, make_layout
 from firmware_gen.backends.aot.lower import lower
 from firmware_gen.backends.aot.memory import MemoryPlan, aligned, plan_memory
@@ -113,6 +114,8 @@ def compile_network(graph: Graph, metadata: ModelMetadata, kernels: str) -> Comp
     """
     program = lower(graph, metadata)
     fold_tables(program)
+    fuse_convolutions(program, EMITTERS[kernels].looks_up)
+    fuse_products(program, EMITTERS[kernels].multiplies)
     layout = make_layout(program, find_rings(program))
     plan = plan_memory(layout)
     source = Source()

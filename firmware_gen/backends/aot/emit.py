@@ -20,6 +20,7 @@ from firmware_gen.backends.aot.nodes import (
     Node,
     Pad,
     Prelu,
+    Program,
     ReciprocalRoot,
     Requantize,
     Reshape,
@@ -78,6 +79,18 @@ class Emitter:
             Table: self.table,
             Transpose: self.transpose,
         }
+
+    @staticmethod
+    def looks_up(program: Program, node: Convolution) -> bool:
+        """Whether the kernel of a convolution can look up its results in tables."""
+        del program, node
+        return False
+
+    @staticmethod
+    def multiplies(program: Program, node: Binary) -> bool:
+        """Whether the kernel of a product can look up its first operand in a table."""
+        del program, node
+        return False
 
     def run(self) -> None:
         """Write all layers."""
@@ -215,16 +228,33 @@ class Emitter:
         return self.source.records(f"channels_{self.index:03d}{name}", "imse_channel_t", rows)
 
     def _conv_group(self, node: Convolution, group: int, groups: int) -> list[str]:
+        depth = node.weights.shape[-1]
+        per_group = node.weights.shape[0] // groups
+        chosen = range(group * per_group, (group + 1) * per_group)
+        return self.conv_part(node, chosen, group * depth, f"_{group}" if groups > 1 else "")
+
+    def conv_part(
+        self, node: Convolution, part: range, channel: int = 0, suffix: str = ""
+    ) -> list[str]:
+        """Some output channels of a convolution with the portable kernel.
+
+        Args:
+            node: The convolution.
+            part: The output channels.
+            channel: First input channel they depend on.
+            suffix: Added to the names of constants.
+
+        Returns:
+            Lines of C.
+        """
         x, y = self.place(node.inputs[0]), self.place(node.outputs[0])
-        channels_out, _, columns, depth = node.weights.shape
-        per_group = channels_out // groups
-        chosen = slice(group * per_group, (group + 1) * per_group)
-        merge = groups == 1 and node.dilations[1] == 1 and x.strides[2] == depth and columns > 1
-        taps, columns_per_run = self.taps(node, merge=merge, channel=group * depth)
+        _, _, columns, depth = node.weights.shape
+        chosen = slice(part.start, part.stop)
+        merge = node.dilations[1] == 1 and x.strides[2] == depth and columns > 1
+        taps, columns_per_run = self.taps(node, merge=merge, channel=channel)
         loops, pixels, step, pitch = self._pixels(node)
-        suffix = f"_{group}" if groups > 1 else ""
         x_value, y_value = self.value(node.inputs[0]), self.value(node.outputs[0])
-        out = Placement(y.buffer, y.offset + group * per_group, y.strides, y.in_newest_row)
+        out = Placement(y.buffer, y.offset + part.start, y.strides, y.in_newest_row)
         weights = self.source.constant(
             f"weights_{self.index:03d}{suffix}", node.weights[chosen].astype(np.int8)
         )
@@ -241,7 +271,7 @@ class Emitter:
                 "run": columns_per_run * depth,
                 "pixels": pixels,
                 "step": step,
-                "out_channels": per_group,
+                "out_channels": len(part),
                 "out_pitch": pitch,
             },
         )

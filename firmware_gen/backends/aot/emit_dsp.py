@@ -7,13 +7,23 @@ the fast one: multipliers of one half or more, sums that could exceed 30 bits, f
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import lcm
 
 import numpy as np
 
 from firmware_gen.backends.aot.emit import Emitter
+from firmware_gen.backends.aot.linear import sum_form
 from firmware_gen.backends.aot.loops import Loop
-from firmware_gen.backends.aot.nodes import Binary, Convolution, MatMul, Multiplier, Prelu, Value
+from firmware_gen.backends.aot.nodes import (
+    Binary,
+    Convolution,
+    MatMul,
+    Multiplier,
+    Prelu,
+    Program,
+    Value,
+)
 from firmware_gen.backends.aot.source import advance, looped, struct
 from firmware_gen.backends.fixedpoint import clamp, multiply
 
@@ -22,6 +32,8 @@ _SUM_LIMIT = 1 << 30
 _WORD_LIMIT = 1 << 31
 _MAX_SHIFT = 22
 _QUAD_ORDER = (0, 2, 1, 3)
+_SHORT_RUN = 4
+_STRIP_COLUMNS = 26
 _EXACT_HALF = (1 << 30, 0)
 
 
@@ -32,32 +44,33 @@ class DspEmitter(Emitter):
         scratch_bytes: Scratch behind the arena that the kernels need.
     """
 
-    def convolution(self, node: Convolution) -> list[str]:
-        if node.outputs[0] in self.windows or (node.low, node.high) != _FULL_RANGE:
-            return super().convolution(node)
-        x = self.value(node.inputs[0])
-        if not node.depthwise and node.weights.shape[-1] != x.shape[3]:
-            return super().convolution(node)
-        scales = self._channel_scales(node)
-        if scales is None:
-            return super().convolution(node)
-        return self._dense(node, scales) if not node.depthwise else self._strips(node, scales)
+    @staticmethod
+    def looks_up(program: Program, node: Convolution) -> bool:
+        even = node.weights.shape[0] % 2 == 0
+        return not node.depthwise and even and channel_scales(program, node) is not None
 
-    def _channel_scales(self, node: Convolution) -> list[tuple[int, int, int, int]] | None:
-        """Bias with the input's zero point, mantissa, addend and shift per channel."""
-        x, y = self.value(node.inputs[0]), self.value(node.outputs[0])
-        axes = (0, 1) if node.depthwise else (1, 2, 3)
-        wide = node.weights.astype(np.int64)
-        sums, sizes = wide.sum(axis=axes), np.abs(wide).sum(axis=axes)
-        rows = []
-        for channel, factor in enumerate(node.multipliers):
-            bias = node.bias[channel] - x.zero_point * int(sums[channel])
-            parameters = scale_parameters(factor, y.zero_point)
-            bound = abs(node.bias[channel]) + 256 * int(sizes[channel])
-            if parameters is None or bound >= _SUM_LIMIT:
-                return None
-            rows.append((2 * bias, *parameters))
-        return rows
+    @staticmethod
+    def multiplies(program: Program, node: Binary) -> bool:
+        y = program.values[node.outputs[0]]
+        full = (node.low, node.high) == _FULL_RANGE
+        return y.dtype == "int8" and full and scale_parameters(node.out, y.zero_point) is not None
+
+    def convolution(self, node: Convolution) -> list[str]:
+        scales = channel_scales(self.program, node)
+        if node.outputs[0] in self.windows or scales is None:
+            return super().convolution(node)
+        if node.depthwise:
+            return self._strips(node, scales)
+        channels = node.weights.shape[0]
+        if channels % 2 == 0:
+            return self._dense(node, scales)
+        # The last one of an odd number of channels is left to the portable kernel.
+        last = self.conv_part(node, range(channels - 1, channels), suffix="_last")
+        lines = ["{", *(f"  {line}" for line in last)]
+        if channels > 1:
+            head = replace(node, weights=node.weights[:-1])
+            lines += ["}", "{", *(f"  {line}" for line in self._dense(head, scales[:-1]))]
+        return [*lines, "}"]
 
     def _scratch(self, words: int) -> str:
         self.scratch_bytes = max(self.scratch_bytes, 4 * words)
@@ -70,15 +83,17 @@ class DspEmitter(Emitter):
         taps, columns_per_run = self.taps(node, merge=merge)
         loops, pixels, step, pitch = self._pixels(node)
         run = columns_per_run * depth
-        packed = pack_dense(node.weights.reshape(channels, len(taps), run))
-        scales = scales + [(0, 0, 0, 1)] * (channels % 2)
+        packed = pack_dense(node.weights.reshape(channels, len(taps), run), scales)
+        tables = np.array(node.tables, np.int8).reshape(-1, 256)
+        table = "NULL"
+        if node.tables:
+            table = f"{self.source.constant(f'tables_{self.index:03d}', tables)} + 128"
         lines = struct(
             "imse_conv_dsp_t",
             {
                 "weights": self.source.constant(f"weights_{self.index:03d}", packed),
-                "channels": self.source.records(
-                    f"channels_{self.index:03d}", "imse_scale_t", scales
-                ),
+                "tables": table,
+                "table_step": 256 if len(tables) > 1 else 0,
                 "scratch": self._scratch(4 * len(taps) * -(-run // 4)),
                 "taps": len(taps),
                 "run": run,
@@ -89,23 +104,28 @@ class DspEmitter(Emitter):
             },
         )
         out = f"{self.at(node.outputs[0])}{advance(loops, 0)}"
-        return lines + looped(loops, self._tapped("imse_conv_s8_dsp", taps, advance(loops, 1), out))
+        kernel = "imse_conv_table_s8_dsp" if node.tables else "imse_conv_s8_dsp"
+        return lines + looped(loops, self._tapped(kernel, taps, advance(loops, 1), out))
 
-    def _tapped(self, kernel: str, taps: Sequence[str], moved: str, out: str) -> list[str]:
+    def _tapped(
+        self, kernel: str, taps: Sequence[str], moved: str, out: str, name: str = "tap"
+    ) -> list[str]:
         return [
-            f"const int8_t *const tap[{len(taps)}] = {{",
+            f"const int8_t *const {name}[{len(taps)}] = {{",
             *(f"    {tap}{moved}," for tap in taps),
             "};",
-            f"{self.source.kernel(kernel)}(&p, tap, {out});",
+            f"{self.source.kernel(kernel)}(&p, {name}, {out});",
         ]
 
     def _strips(self, node: Convolution, scales: list[tuple[int, int, int, int]]) -> list[str]:
         """A depthwise convolution; few channels are taken as more channels of fewer pixels."""
         channels = node.weights.shape[-1]
-        taps, _ = self.taps(node, merge=False)
         loops, pixels, step, pitch = self._pixels(node)
         if channels != self.value(node.inputs[0]).shape[3]:
             return super().convolution(node)
+        if self._slides(node):
+            return self._three_rows(node, scales)
+        taps, _ = self.taps(node, merge=False)
         wide = lcm(channels, 4)
         repeat = wide // channels
         if repeat > 1 and (step != channels or pixels % repeat):
@@ -140,6 +160,42 @@ class DspEmitter(Emitter):
         call = self._tapped("imse_dwconv_s8_dsp", taps, advance(loops, 1), out)
         return lines + looped(loops, call + copy)
 
+    def _slides(self, node: Convolution) -> bool:
+        """Whether neighbouring pixels of a depthwise convolution share expanded columns."""
+        rows, columns = node.kernel
+        neighbours = node.strides[1] == 1 and node.dilations[1] == 1
+        return rows == 3 and columns >= 3 and neighbours and node.weights.shape[-1] % 4 == 0
+
+    def _three_rows(self, node: Convolution, scales: list[tuple[int, int, int, int]]) -> list[str]:
+        columns, channels = node.weights.shape[1:]
+        loops, pixels, step, pitch = self._pixels(node)
+        taps, _ = self.taps(node, merge=False)
+        strips = -(-pixels // max(_STRIP_COLUMNS - columns + 1, 1))
+        strip = -(-pixels // strips)
+        lines = struct(
+            "imse_dwconv3_dsp_t",
+            {
+                "weights": self.source.constant(
+                    f"weights_{self.index:03d}",
+                    pack_three_rows(node.weights, [q[0] for q in scales]),
+                ),
+                "params": self.source.records(
+                    f"channels_{self.index:03d}", "imse_scale_t", [(0, *q[1:]) for q in scales]
+                ),
+                "scratch": self._scratch(6 * (strip + columns - 1)),
+                "columns": columns,
+                "pixels": pixels,
+                "strip": strip,
+                "step": step,
+                "channels": channels,
+                "out_pitch": pitch,
+            },
+        )
+        out = f"{self.at(node.outputs[0])}{advance(loops, 0)}"
+        moved = advance(loops, 1)
+        rows = self._tapped("imse_dwconv3_s8_dsp", taps[::columns], moved, out, name="row")
+        return lines + looped(loops, rows)
+
     def binary(self, node: Binary) -> list[str]:
         y = self.value(node.outputs[0])
         parameters = scale_parameters(node.out, y.zero_point)
@@ -148,27 +204,39 @@ class DspEmitter(Emitter):
             return super().binary(node)
         if node.kind == "mul":
             return self._product(node, parameters)
-        return self._sum(node, parameters) or super().binary(node)
+        other = replace(node, a=node.b, b=node.a)
+        return (
+            self._line(node, node.inputs)
+            or (self._line(other, node.inputs[::-1]) if node.kind == "add" else None)
+            or self._sum(node, parameters)
+            or super().binary(node)
+        )
 
     def _product(self, node: Binary, parameters: tuple[int, int, int]) -> list[str]:
         a, b = (self.value(index) for index in node.inputs)
         mantissa, add, shift = parameters
-        members = {
+        members: dict[str, object] = {
             "a_offset_twice": -2 * a.zero_point,
             "b_offset": -b.zero_point,
             "mantissa": mantissa,
             "add": add,
             "shift": shift,
         }
+        kernel, stepped = "imse_mul_s8_dsp", "imse_mul_stepped_s8_dsp"
+        if node.table:
+            kernel, stepped = "imse_mul_table_s8_dsp", ""
+            point = self.value(node.looked_up).zero_point
+            doubled = 2 * (np.array(node.table, np.int16) - np.int16(point))
+            del members["a_offset_twice"]
+            members["table"] = self.source.constant(f"table_{self.index:03d}", doubled)
         lines = struct("imse_mul_dsp_t", members)
-        return lines + self._pairwise(
-            "imse_mul_s8_dsp", "imse_mul_stepped_s8_dsp", node, node.inputs
-        )
+        return lines + self._pairwise(kernel, stepped, node, node.inputs)
 
     def _pairwise(
         self, kernel: str, stepped: str, node: Binary, inputs: tuple[int, ...]
     ) -> list[str]:
-        loops = self._nest(node.outputs[0], inputs, (False, False))
+        dense = not stepped
+        loops = self._nest(node.outputs[0], inputs, (dense, dense))
         out = f"{self.at(node.outputs[0])}{advance(loops.loops, 0)}"
         first, second = (
             f"{self.at(index)}{advance(loops.loops, i + 1)}" for i, index in enumerate(inputs)
@@ -181,6 +249,23 @@ class DspEmitter(Emitter):
                 f"{second}, {loops.steps[2]}, {out}, {loops.count});"
             )
         return looped(loops.loops, [call])
+
+    def _line(self, node: Binary, inputs: tuple[int, ...]) -> list[str] | None:
+        """A sum with one multiplication; the second operand is looked up."""
+        y = self.value(node.outputs[0])
+        form = sum_form(node, self.value(inputs[0]), self.value(inputs[1]), y)
+        loops = self._nest(node.outputs[0], inputs, (True, True))
+        if form is None or loops.steps != (1, 1, 1) or loops.count < _SHORT_RUN:
+            return None
+        members = {
+            "shares": self.source.constant(
+                f"shares_{self.index:03d}", np.array(form.shares, np.int32)
+            ),
+            "factor": form.factor,
+        }
+        return struct("imse_sum_dsp_t", members) + self._pairwise(
+            "imse_sum_s8_dsp", "", node, inputs
+        )
 
     def _sum(self, node: Binary, parameters: tuple[int, int, int]) -> list[str] | None:
         first, second = node.inputs
@@ -284,6 +369,36 @@ class DspEmitter(Emitter):
         return a.shape[-2 if node.transpose_a else -1], y.shape[-1]
 
 
+def channel_scales(program: Program, node: Convolution) -> list[tuple[int, int, int, int]] | None:
+    """Doubled bias with the input's zero point, mantissa, addend and shift per channel.
+
+    Args:
+        program: The program.
+        node: A convolution.
+
+    Returns:
+        The parameters, or None when the DSP kernels do not suit the convolution.
+    """
+    x = program.values[node.inputs[0]]
+    if (node.low, node.high) != _FULL_RANGE:
+        return None
+    if not node.depthwise and node.weights.shape[-1] != x.shape[3]:
+        return None
+    zero_point = program.values[node.rounded].zero_point
+    axes = (0, 1) if node.depthwise else (1, 2, 3)
+    wide = node.weights.astype(np.int64)
+    sums, sizes = wide.sum(axis=axes), np.abs(wide).sum(axis=axes)
+    rows = []
+    for channel, factor in enumerate(node.multipliers):
+        bias = node.bias[channel] - x.zero_point * int(sums[channel])
+        parameters = scale_parameters(factor, zero_point)
+        bound = abs(node.bias[channel]) + 256 * int(sizes[channel])
+        if parameters is None or bound >= _SUM_LIMIT:
+            return None
+        rows.append((2 * bias, *parameters))
+    return rows
+
+
 def scale_parameters(factor: Multiplier, zero_point: int) -> tuple[int, int, int] | None:
     """Mantissa, addend and shift of the fast rounding.
 
@@ -301,21 +416,26 @@ def scale_parameters(factor: Multiplier, zero_point: int) -> tuple[int, int, int
     return mantissa, (1 << (right - 1)) + (zero_point << right), right
 
 
-def pack_dense(weights: np.ndarray) -> np.ndarray:
+def pack_dense(weights: np.ndarray, scales: Sequence[Sequence[int]]) -> np.ndarray:
     """Weights of a convolution as the DSP kernel reads them.
 
     Args:
-        weights: int8 ``[channels][taps][run]``.
+        weights: int8 ``[channels][taps][run]``, an even number of channels.
+        scales: Doubled bias, mantissa, addend and shift per channel.
 
     Returns:
-        int32 words of two int16: doubled, per pair of channels, tap and quad 4 of
-        each channel.
+        int32 words, per pair of channels: the biases; two int16 per word, doubled, per tap and
+        quad 4 of each channel; mantissa, addend and shift of each channel.
     """
     channels, taps, run = weights.shape
-    padded = np.zeros((channels + channels % 2, taps, -(-run // 4) * 4), np.int16)
-    padded[:channels, :, :run] = 2 * weights.astype(np.int16)
+    padded = np.zeros((channels, taps, -(-run // 4) * 4), np.int16)
+    padded[:, :, :run] = 2 * weights.astype(np.int16)
     quads = padded.reshape(-1, 2, taps, padded.shape[2] // 4, 4)[..., _QUAD_ORDER]
-    return _words(quads.transpose(0, 2, 3, 1, 4))
+    words = _words(quads.transpose(0, 2, 3, 1, 4)).reshape(channels // 2, -1)
+    records = np.array(scales, np.int32)
+    biases = records[:, 0].reshape(channels // 2, 2)
+    rounding = records[:, 1:].reshape(channels // 2, 6)
+    return np.concatenate([biases, words, rounding], axis=1)
 
 
 def pack_depthwise(weights: np.ndarray) -> np.ndarray:
@@ -330,6 +450,29 @@ def pack_depthwise(weights: np.ndarray) -> np.ndarray:
     taps, channels = weights.shape
     quads = (2 * weights.astype(np.int16)).reshape(taps, channels // 4, 4)[..., _QUAD_ORDER]
     return _words(quads.transpose(1, 0, 2))
+
+
+def pack_three_rows(weights: np.ndarray, biases: Sequence[int]) -> np.ndarray:
+    """Weights of a depthwise convolution with three rows as the DSP kernel reads them.
+
+    Args:
+        weights: int8 ``[3][columns][channels]``, channels a multiple of 4.
+        biases: Doubled bias per channel.
+
+    Returns:
+        int32 words: per four channels the biases, then per column two int16 per word, doubled:
+        rows 0 and 1 of channel 0, of channel 2, row 2 of both, the same of channels 1 and 3.
+    """
+    columns, channels = weights.shape[1:]
+    quads = (2 * weights.astype(np.int16)).reshape(3, columns, channels // 4, 4)
+    halves = []
+    for first in (0, 1):
+        pair = quads[..., first::2]  # [row][column][quad][channel]
+        both = pair[:2].transpose(2, 1, 3, 0).reshape(channels // 4, columns, 4)
+        halves += [both, pair[2].transpose(1, 0, 2)]
+    words = _words(np.concatenate(halves, axis=2)).reshape(channels // 4, -1)
+    first_words = np.array(biases, np.int32).reshape(channels // 4, 4)
+    return np.concatenate([first_words, words], axis=1)
 
 
 def _words(values: np.ndarray) -> np.ndarray:

@@ -22,7 +22,7 @@ def fold_tables(program: Program) -> None:
         program: The lowered program.
     """
     program.nodes = [_as_table(program, node) or node for node in program.nodes]
-    kept = _kept_values(program)
+    kept = kept_values(program)
     merged: list[Node] = []
     producer: dict[int, Table] = {}
     for node in program.nodes:
@@ -38,7 +38,7 @@ def fold_tables(program: Program) -> None:
     program.nodes = merged
 
 
-def _kept_values(program: Program) -> set[int]:
+def kept_values(program: Program) -> set[int]:
     """Values that are read from outside."""
     return {program.mask, program.phase, *(state.after for state in program.states)}
 

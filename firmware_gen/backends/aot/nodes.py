@@ -75,6 +75,9 @@ class Convolution(Node):
         low: Lower limit of the output (fused activation).
         high: Upper limit of the output.
         depthwise: Whether this is a depthwise convolution.
+        tables: Unary int8 operators behind the convolution: none, one, or one per channel, with
+            the results for -128 … 127.
+        output: With tables, the value that the sums are rounded to before them.
     """
 
     weights: np.ndarray
@@ -85,6 +88,13 @@ class Convolution(Node):
     low: int
     high: int
     depthwise: bool
+    tables: tuple[tuple[int, ...], ...] = ()
+    output: int = -1
+
+    @property
+    def rounded(self) -> int:
+        """Value whose quantization the sums are rounded to, before the tables."""
+        return self.output if self.tables else self.outputs[0]
 
     @property
     def kernel(self) -> tuple[int, int]:
@@ -104,6 +114,8 @@ class Binary(Node):
         out: Multiplier of the result.
         low: Lower limit of the output.
         high: Upper limit of the output.
+        table: Unary int8 operator on the first operand (mul), or nothing.
+        looked_up: With a table, the value that the first operand becomes.
     """
 
     kind: str
@@ -112,6 +124,8 @@ class Binary(Node):
     high: int
     a: Multiplier = (0, 0)
     b: Multiplier = (0, 0)
+    table: tuple[int, ...] = ()
+    looked_up: int = -1
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

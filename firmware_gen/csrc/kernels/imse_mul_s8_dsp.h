@@ -7,6 +7,7 @@
 #include "imse_simd.h"
 
 typedef struct {
+  const int16_t *table;   /* of the table kernel: a's results without zero point, doubled */
   int32_t a_offset_twice; /* minus the zero point of a, doubled */
   int32_t b_offset;       /* minus the zero point of b */
   int32_t mantissa;
@@ -17,6 +18,10 @@ typedef struct {
 /* Both operands are vectors. */
 void imse_mul_s8_dsp(const imse_mul_dsp_t *p, const int8_t *a, const int8_t *b, int8_t *out,
                      int32_t n);
+
+/* The same, and a goes through a table first. */
+void imse_mul_table_s8_dsp(const imse_mul_dsp_t *p, const int8_t *a, const int8_t *b, int8_t *out,
+                           int32_t n);
 
 /* Operands with any step, 0 for one value for all elements. */
 void imse_mul_stepped_s8_dsp(const imse_mul_dsp_t *p, const int8_t *a, int32_t a_step,

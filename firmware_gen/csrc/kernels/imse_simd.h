@@ -49,6 +49,11 @@ static inline int32_t imse_smlatt(int32_t x, int32_t y, int32_t sum) {
   return __smlatt(x, y, sum);
 }
 
+/* sum + x * the low half of y / 2^16, rounded down. */
+static inline int32_t imse_smlawb(int32_t x, int32_t y, int32_t sum) {
+  return __smlawb(x, y, sum);
+}
+
 /* sum + the upper half of the 64-bit product, rounded to nearest. */
 static inline int32_t imse_smmlar(int32_t x, int32_t y, int32_t sum) {
   int32_t z;
@@ -88,6 +93,10 @@ static inline int32_t imse_smlabb(int32_t x, int32_t y, int32_t sum) {
 
 static inline int32_t imse_smlatt(int32_t x, int32_t y, int32_t sum) {
   return sum + imse_high(x) * imse_high(y);
+}
+
+static inline int32_t imse_smlawb(int32_t x, int32_t y, int32_t sum) {
+  return sum + (int32_t)(((int64_t)x * imse_low(y)) >> 16);
 }
 
 static inline int32_t imse_smmlar(int32_t x, int32_t y, int32_t sum) {

@@ -9,6 +9,8 @@ import aot_harness
 import pytest
 from aot_harness import GraphBuilder, TensorNode
 
+from firmware_gen.backends.aot.backend import compile_network
+
 CASES = 6
 Maker = Callable[[GraphBuilder], TensorNode]
 
@@ -241,6 +243,63 @@ def prelu(b: GraphBuilder) -> TensorNode:
     return b.op("PRELU", [x, alpha], b.tensor(x.shape))
 
 
+def fused_prelu(b: GraphBuilder) -> TensorNode:
+    """A convolution whose results go through one table per channel."""
+    r = b.rng
+    channels, depth = 2 * int(r.integers(1, 8)), int(r.integers(1, 14))
+    y = b.conv(b.input((1, 2, int(r.integers(5, 12)), depth)), channels, (1, int(r.choice([1, 3]))))
+    slopes = r.integers(-128, 128, (1, 1, channels)).astype("int8")
+    alpha = b.constant(slopes, [0.004], int(r.integers(-5, 5)))
+    return b.op("PRELU", [y, alpha], b.tensor(y.shape))
+
+
+def fused_table(b: GraphBuilder) -> TensorNode:
+    """A convolution whose results go through one table."""
+    r = b.rng
+    depth, channels = int(r.integers(1, 20)), 2 * int(r.integers(1, 6))
+    y = b.conv(b.input((1, 1, int(r.integers(3, 10)), depth)), channels)
+    return b.unary(str(r.choice(["ELU", "QUANTIZE"])), y)
+
+
+def fused_gate(b: GraphBuilder) -> TensorNode:
+    """A product that looks up one operand."""
+    r = b.rng
+    width = int(r.integers(1, 11))
+    x = b.input((1, 2, 9, 2 * width))
+    first, second = b.split(x, [width, width], 3)
+    gate = b.unary("HARD_SWISH", first, x.scales[0] * float(r.uniform(0.3, 2.0)))
+    order = (gate, second) if r.integers(2) else (second, gate)
+    return b.binary("MUL", *order, scale=x.scales[0] * gate.scales[0] * 60)
+
+
+def shared_table(b: GraphBuilder) -> TensorNode:
+    """A convolution's result that is read twice stays in memory."""
+    y = b.conv(b.input((1, 1, 9, 8)), 8)
+    return b.binary("MUL", b.unary("ELU", y), y)
+
+
+def equal_sums(b: GraphBuilder) -> TensorNode:
+    """Sums and differences of operands with near and far scales."""
+    r = b.rng
+    x = b.input((1, 2, 9, int(r.integers(2, 12)) * 2))
+    half = x.shape[3] // 2
+    first, second = b.split(x, [half, half], 3)
+    near = float(r.choice([1.0, 1.5, 2.0, 30.0]))
+    a, c = b.requant(first, scale=0.02), b.requant(second, scale=0.02 * near)
+    return b.binary(str(r.choice(["ADD", "SUB"])), a, c, scale=0.02 * (1 + near) * 0.7)
+
+
+def three_rows(b: GraphBuilder) -> TensorNode:
+    """Depthwise convolutions whose neighbouring pixels share columns."""
+    r = b.rng
+    columns = int(r.choice([3, 5, 11]))
+    width = int(r.integers(columns, 70))
+    x = b.input((1, int(r.integers(3, 5)), width, 4 * int(r.integers(1, 4))))
+    stride = (int(r.choice([1, 2])), 1)
+    same = bool(r.integers(2)) and stride == (1, 1)
+    return b.conv(x, 0, (3, columns), stride=stride, same=same, depthwise=True)
+
+
 def tables(b: GraphBuilder) -> TensorNode:
     x = b.requant(b.input((1, 1, 4, 64)), scale=float(2.0 ** b.rng.uniform(-6, -2)))
     kind = str(b.rng.choice(["LOGISTIC", "ELU", "HARD_SWISH", "QUANTIZE"]))
@@ -304,7 +363,8 @@ MAKERS: list[Maker] = [
 ]
 
 
-WITH_DSP_KERNELS = [conv, pointwise, depthwise, binary, constant_operand, matmul, prelu]
+FUSED = [fused_prelu, fused_table, fused_gate, shared_table, equal_sums, three_rows]
+WITH_DSP_KERNELS = [conv, pointwise, depthwise, binary, constant_operand, matmul, prelu, *FUSED]
 
 
 @pytest.mark.parametrize("maker", MAKERS, ids=lambda maker: maker.__name__)
@@ -315,6 +375,25 @@ def test_operator_equals_interpreter(maker: Maker, tmp_path: Path) -> None:
 @pytest.mark.parametrize("maker", WITH_DSP_KERNELS, ids=lambda maker: maker.__name__)
 def test_dsp_kernels_in_plain_c_equal_interpreter(maker: Maker, tmp_path: Path) -> None:
     _compare(maker, range(100, 100 + CASES), "dsp", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("maker", "expected", "gone"),
+    [
+        (fused_prelu, "imse_conv_table_s8_dsp", "imse_prelu_s8_dsp"),
+        (fused_table, "imse_conv_table_s8_dsp", "imse_conv_s8_dsp"),
+        (fused_gate, "imse_mul_table_s8_dsp", "imse_mul_s8_dsp"),
+        (shared_table, "imse_conv_s8_dsp", "imse_conv_table_s8_dsp"),
+        (three_rows, "imse_dwconv3_s8_dsp", "imse_dwconv_s8_dsp"),
+    ],
+)
+def test_dsp_kernels_take_fused_operators(maker: Maker, expected: str, gone: str) -> None:
+    b = GraphBuilder(3)
+    y = maker(b)
+    model = b.model(y, y)
+    kernels = compile_network(model.graph, model.metadata, "dsp").source.kernels
+    assert expected in kernels
+    assert gone not in kernels
 
 
 def _compare(maker: Maker, seeds: range, kernels: str, folder: Path) -> None:

@@ -31,6 +31,7 @@ MAKERS = [
     test_ops.matmul,
     test_ops.prelu,
     test_ops.moves,
+    *test_ops.FUSED,
 ]
 
 
@@ -119,16 +120,23 @@ def _prelu(b: GraphBuilder) -> TensorNode:
     return b.op("PRELU", [x, alpha], b.tensor(x.shape))
 
 
+def _fused_prelu(b: GraphBuilder) -> TensorNode:
+    y = b.conv(b.input((1, 16, 64, 16)), 32)
+    alpha = b.constant(b.rng.integers(-127, 128, (1, 1, 32)).astype(np.int8), [0.004])
+    return b.op("PRELU", [y, alpha], b.tensor(y.shape))
+
+
 _PIXELS = 16 * 64
 _ELEMENTS = _PIXELS * 16
 COSTS = {
-    "conv 3x3": (_conv(16, (3, 3)), "_conv", _ELEMENTS * 144, 1.0),
-    "conv 1x1": (_conv(32, (1, 1)), "_conv", _PIXELS * 16 * 32, 1.5),
-    "depthwise 3x3": (_conv(0, (3, 3), True), "_depthwise", _ELEMENTS * 9, 4.2),
+    "conv 3x3": (_conv(16, (3, 3)), "_conv", _ELEMENTS * 144, 0.85),
+    "conv 1x1": (_conv(32, (1, 1)), "_conv", _PIXELS * 16 * 32, 1.3),
+    "depthwise 3x3": (_conv(0, (3, 3), True), "_depthwise", _ELEMENTS * 9, 3.0),
     "depthwise 1x11": (_conv(0, (1, 11), True), "_depthwise", _ELEMENTS * 11, 4.0),
+    "conv 1x1 with prelu": (_fused_prelu, "_conv", _PIXELS * 16 * 32, 1.5),
     "matmul": (_matmul, "_matmul", 64**3, 1.5),
-    "add": (_binary("ADD"), "_add", _ELEMENTS, 12.1),
-    "mul": (_binary("MUL"), "_mul", _ELEMENTS, 12.1),
+    "add": (_binary("ADD"), "_add", _ELEMENTS, 7.0),
+    "mul": (_binary("MUL"), "_mul", _ELEMENTS, 9.3),
     "logistic": (_unary("LOGISTIC"), "_table", _ELEMENTS, 5.0),
     "prelu": (_prelu, "_prelu", _ELEMENTS, 14.1),
 }
