@@ -22,7 +22,12 @@ have ninja || need ninja-build
 have gcc || need gcc
 [ -e /usr/include/stdio.h ] || need libc6-dev
 have qemu-system-arm || need qemu-system-arm
-case " $* " in *" dev "*) have gdb-multiarch || need gdb-multiarch ;; esac
+case " $* " in
+*" dev "*)
+    have gdb-multiarch || need gdb-multiarch
+    have g++ || need g++
+    ;;
+esac
 if ! have arm-none-eabi-gcc; then
     need gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib
 else

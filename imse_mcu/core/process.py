@@ -40,6 +40,7 @@ TOOL_PACKAGES: Mapping[str, str] = {
     "ninja": "apt install ninja-build",
     "make": "apt install make",
     "gcc": "apt install gcc",
+    "g++": "apt install g++",
     "cc": "apt install gcc",
     "qemu-system-arm": "apt install qemu-system-arm",
     "openocd": "apt install openocd",

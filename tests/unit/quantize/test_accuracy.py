@@ -158,7 +158,7 @@ def test_limits_that_are_missed_are_listed(folders, result):
     )
     assert not report.passed
     assert len(report.failures) == 6
-    assert report.failures[0].startswith("mean PESQ-WB drops by")
+    assert report.failures[0].startswith("int8: mean PESQ-WB drops by")
 
 
 def test_no_pairs_is_refused(result):
