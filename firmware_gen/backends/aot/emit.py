@@ -209,6 +209,35 @@ class Emitter:
                 expressions.append(base)
         return expressions, columns_per_run
 
+    def tap_array(self, node: Convolution, taps: Sequence[str], moved: str) -> list[str]:
+        """Lines that define ``tap``, the first inputs of all runs.
+
+        Args:
+            node: The convolution.
+            taps: What :meth:`taps` returned, or the first run of every row of it.
+            moved: Text that adds the position within loops.
+
+        Returns:
+            Lines of C.
+        """
+        x, rows = self.place(node.inputs[0]), node.kernel[0]
+        ring = None if x.in_newest_row else x.buffer.ring
+        whole = ring is not None and ring.rows == rows and node.dilations[0] == 1
+        if ring is not None and whole and not moved:
+            per_row = len(taps) // rows
+            return [
+                f"const int8_t *tap[{len(taps)}];",
+                f"imse_ring_taps(tap, imse_state + {x.buffer.offset + x.offset}, "
+                f"{head_name(ring)}, {rows}, {x.strides[1]}, {per_row}, "
+                f"{node.dilations[1] * x.strides[2]});",
+            ]
+        fixed = not moved and not x.in_newest_row and x.buffer.kind == "arena"
+        return [
+            f"{'static ' * fixed}const int8_t *const tap[{len(taps)}] = {{",
+            *(f"    {tap}{moved}," for tap in taps),
+            "};",
+        ]
+
     def _ring_row(self, x: Placement, row: int, offset: int) -> str:
         ring = x.buffer.ring
         assert ring is not None  # noqa: S101 - checked by the caller
@@ -276,9 +305,7 @@ class Emitter:
             },
         )
         call = [
-            f"const int8_t *const tap[{len(taps)}] = {{",
-            *(f"    {tap}{advance(loops, 1)}," for tap in taps),
-            "};",
+            *self.tap_array(node, taps, advance(loops, 1)),
             f"{self.source.kernel('imse_conv_s8')}(&p, tap, "
             f"{self.address(out, 'int8')}{advance(loops, 0)});",
         ]
@@ -331,9 +358,7 @@ class Emitter:
             },
         )
         call = [
-            f"const int8_t *const tap[{len(taps)}] = {{",
-            *(f"    {tap}{advance(loops, 1)}," for tap in taps),
-            "};",
+            *self.tap_array(node, taps, advance(loops, 1)),
             f"{self.source.kernel('imse_dwconv_s8')}(&p, tap, "
             f"{self.at(node.outputs[0])}{advance(loops, 0)});",
         ]

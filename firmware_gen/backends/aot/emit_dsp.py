@@ -105,17 +105,13 @@ class DspEmitter(Emitter):
         )
         out = f"{self.at(node.outputs[0])}{advance(loops, 0)}"
         kernel = "imse_conv_table_s8_dsp" if node.tables else "imse_conv_s8_dsp"
-        return lines + looped(loops, self._tapped(kernel, taps, advance(loops, 1), out))
+        return lines + looped(loops, self._tapped(kernel, node, taps, advance(loops, 1), out))
 
     def _tapped(
-        self, kernel: str, taps: Sequence[str], moved: str, out: str, name: str = "tap"
+        self, kernel: str, node: Convolution, taps: Sequence[str], moved: str, out: str
     ) -> list[str]:
-        return [
-            f"const int8_t *const {name}[{len(taps)}] = {{",
-            *(f"    {tap}{moved}," for tap in taps),
-            "};",
-            f"{self.source.kernel(kernel)}(&p, {name}, {out});",
-        ]
+        call = f"{self.source.kernel(kernel)}(&p, tap, {out});"
+        return [*self.tap_array(node, taps, moved), call]
 
     def _strips(self, node: Convolution, scales: list[tuple[int, int, int, int]]) -> list[str]:
         """A depthwise convolution; few channels are taken as more channels of fewer pixels."""
@@ -157,7 +153,7 @@ class DspEmitter(Emitter):
                 "out_pitch": own_pitch,
             },
         )
-        call = self._tapped("imse_dwconv_s8_dsp", taps, advance(loops, 1), out)
+        call = self._tapped("imse_dwconv_s8_dsp", node, taps, advance(loops, 1), out)
         return lines + looped(loops, call + copy)
 
     def _slides(self, node: Convolution) -> bool:
@@ -193,7 +189,7 @@ class DspEmitter(Emitter):
         )
         out = f"{self.at(node.outputs[0])}{advance(loops, 0)}"
         moved = advance(loops, 1)
-        rows = self._tapped("imse_dwconv3_s8_dsp", taps[::columns], moved, out, name="row")
+        rows = self._tapped("imse_dwconv3_s8_dsp", node, taps[::columns], moved, out)
         return lines + looped(loops, rows)
 
     def binary(self, node: Binary) -> list[str]:
@@ -213,6 +209,10 @@ class DspEmitter(Emitter):
         )
 
     def _product(self, node: Binary, parameters: tuple[int, int, int]) -> list[str]:
+        rows = self._product_rows(node, node.inputs, parameters)
+        rows = rows or self._product_rows(node, node.inputs[::-1], parameters)
+        if rows is not None:
+            return rows
         a, b = (self.value(index) for index in node.inputs)
         mantissa, add, shift = parameters
         members: dict[str, object] = {
@@ -231,6 +231,33 @@ class DspEmitter(Emitter):
             members["table"] = self.source.constant(f"table_{self.index:03d}", doubled)
         lines = struct("imse_mul_dsp_t", members)
         return lines + self._pairwise(kernel, stepped, node, node.inputs)
+
+    def _product_rows(
+        self, node: Binary, inputs: tuple[int, ...], parameters: tuple[int, int, int]
+    ) -> list[str] | None:
+        """A product of rows with one value each, or None."""
+        loops = self._nest(node.outputs[0], inputs, (False, False))
+        if node.table or loops.steps != (1, 1, 0) or not loops.loops:
+            return None
+        (a, b), rows, outer = inputs, loops.loops[-1], loops.loops[:-1]
+        mantissa, add, shift = parameters
+        members = {
+            "a_zero_point": self.value(a).zero_point,
+            "b_zero_point": self.value(b).zero_point,
+            "mantissa": mantissa,
+            "add": add,
+            "shift": shift,
+            "rows": rows.extent,
+            "n": loops.count,
+            "a_pitch": rows.steps[1],
+            "b_pitch": rows.steps[2],
+            "out_pitch": rows.steps[0],
+        }
+        call = (
+            f"{self.source.kernel('imse_mul_rows_s8_dsp')}(&p, {self.at(a)}{advance(outer, 1)}, "
+            f"{self.at(b)}{advance(outer, 2)}, {self.at(node.outputs[0])}{advance(outer, 0)});"
+        )
+        return struct("imse_mul_rows_dsp_t", members) + looped(outer, [call])
 
     def _pairwise(
         self, kernel: str, stepped: str, node: Binary, inputs: tuple[int, ...]

@@ -18,6 +18,24 @@ static inline int32_t imse_row(int32_t newest, int32_t past, int32_t rows) {
   const int32_t row = newest - past;
   return row < 0 ? row + rows : row;
 }
+
+/* First inputs of all rows, the oldest first, with `columns` taps per row. */
+static void __attribute__((noinline, unused))
+imse_ring_taps(const int8_t **tap, const int8_t *base, int32_t newest, int32_t rows, int32_t pitch,
+               int32_t columns, int32_t step) {
+  for (int32_t past = rows - 1; past >= 0; --past) {
+    const int8_t *const row = base + imse_row(newest, past, rows) * pitch;
+    for (int32_t column = 0; column < columns; ++column) {
+      *tap++ = row + column * step;
+    }
+  }
+}
+"""
+
+_SIZE = """/* The layers only call kernels: size matters here, not speed. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("Os")
+#endif
 """
 
 _MACROS = """#define IMSE_WEIGHTS __attribute__((section(".rodata.imse_weights"), aligned(4)))
@@ -62,6 +80,7 @@ def network_source(
         *headers,
         '#include "imse_network.h"',
         "",
+        _SIZE,
         _MACROS,
         'const char imse_network_runtime[] = "aot";',
         "",

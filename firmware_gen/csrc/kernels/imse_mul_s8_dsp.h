@@ -23,6 +23,23 @@ void imse_mul_s8_dsp(const imse_mul_dsp_t *p, const int8_t *a, const int8_t *b, 
 void imse_mul_table_s8_dsp(const imse_mul_dsp_t *p, const int8_t *a, const int8_t *b, int8_t *out,
                            int32_t n);
 
+typedef struct {
+  int32_t a_zero_point;
+  int32_t b_zero_point;
+  int32_t mantissa;
+  int32_t add;
+  int32_t shift;
+  int32_t rows;
+  int32_t n;         /* elements of a row */
+  int32_t a_pitch;   /* elements from one row to the next */
+  int32_t b_pitch;
+  int32_t out_pitch;
+} imse_mul_rows_dsp_t;
+
+/* Rows of a, each times one value of b. */
+void imse_mul_rows_s8_dsp(const imse_mul_rows_dsp_t *p, const int8_t *a, const int8_t *b,
+                          int8_t *out);
+
 /* Operands with any step, 0 for one value for all elements. */
 void imse_mul_stepped_s8_dsp(const imse_mul_dsp_t *p, const int8_t *a, int32_t a_step,
                              const int8_t *b, int32_t b_step, int8_t *out, int32_t n);
