@@ -25,6 +25,14 @@ def integer(value: float, low: int, high: int) -> float:
     return float(min(max(math.trunc(min(max(value, -1e12), 1e12)), low), high))
 
 
+def away(value: np.float64) -> float:
+    """To the nearest integer, halves away from zero."""
+    if not np.isfinite(value) or abs(value) >= 2.0**52:
+        return float(value)
+    whole = math.floor(Fraction(abs(float(value))) + Fraction(1, 2))
+    return math.copysign(whole, value)
+
+
 def expected(a: float, b: float) -> list[float]:
     x, y = np.float64(a), np.float64(b)
     with np.errstate(all="ignore"):
@@ -40,6 +48,7 @@ def expected(a: float, b: float) -> list[float]:
             integer(b, -(2**31), 2**31 - 1),
             integer(abs(b), 0, 2**32 - 1),
             order,
+            *(away(x), np.ceil(x), integer(float(np.floor(np.float64(b))), -(2**31), 2**31 - 1)),
         ]
 
 
@@ -47,12 +56,26 @@ def test_results_equal_numpy(build_program: Callable[..., Path]) -> None:
     machine = UnicornMachine(load_target("stm32h7"), build_program("doubles"))
     transport = machine.transport()
     generator = random.Random(5)
-    special = [0.0, -0.0, 1.0, -1.5, math.inf, -math.inf, math.nan, 5e-324, 1e300, 2.0**31, 0.1]
+    special = [
+        0.0,
+        -0.0,
+        1.0,
+        -1.5,
+        math.inf,
+        -math.inf,
+        math.nan,
+        5e-324,
+        1e300,
+        2.0**31,
+        0.1,
+        2.5,
+    ]
+    special += [-0.5, 0.49999999999999994]
     pairs = [(a, b) for a in special for b in special]
     pairs += [(generator.gauss(0, 1e5), generator.gauss(0, 1e3)) for _ in range(100)]
     for a, b in pairs:
         transport.write(struct.pack("<dd", a, b))
-        found = struct.unpack("<12d", transport.read(0.0))
+        found = struct.unpack("<15d", transport.read(0.0))
         for index, (got, want) in enumerate(zip(found, expected(a, b), strict=True)):
             same = (
                 math.isnan(got)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from firmware_gen.backends.errors import UnsupportedOpError
-from quantize.inspect import Graph
+from quantize.inspect import Graph, Op
+
+_TRANSPOSE_DIMENSIONS = 4
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,8 @@ def used_ops(graph: Graph) -> tuple[UsedOp, ...]:
         Operators with their registrations.
 
     Raises:
-        UnsupportedOpError: An operator has no registration here.
+        UnsupportedOpError: An operator has no registration here, or has a shape that the optimised
+            kernels do not take.
     """
     int8_only: dict[str, bool] = {}
     for op in graph.ops:
@@ -111,6 +114,7 @@ def used_ops(graph: Graph) -> tuple[UsedOp, ...]:
                 "TensorFlow Lite Micro is generated for",
                 hint=f"known: {', '.join(REGISTRATIONS)}",
             )
+        _check_transpose(graph, op)
         wide = any(
             graph.tensors[index].dtype == "int16"
             for index in (*op.inputs, *op.outputs)
@@ -118,3 +122,15 @@ def used_ops(graph: Graph) -> tuple[UsedOp, ...]:
         )
         int8_only[op.kind] = int8_only.get(op.kind, True) and not wide
     return tuple(UsedOp(kind, REGISTRATIONS[kind], int8_only[kind]) for kind in sorted(int8_only))
+
+
+def _check_transpose(graph: Graph, op: Op) -> None:
+    """CMSIS-NN transposes int8 of at most four dimensions; its caller fails, or ignores that."""
+    dimensions = len(graph.tensors[op.inputs[0]].shape)
+    if op.kind == "TRANSPOSE" and dimensions > _TRANSPOSE_DIMENSIONS:
+        raise UnsupportedOpError(
+            f"tflm runtime: {graph.op_name(op)} has {dimensions} dimensions, with CMSIS-NN "
+            f"TensorFlow Lite Micro transposes at most {_TRANSPOSE_DIMENSIONS}",
+            hint="merge axes that stay neighbours with a reshape in the model, or use the aot "
+            "runtime",
+        )

@@ -38,6 +38,11 @@ int main(void) {
                        : "=&w"(chosen)
                        : "w"(a), "w"(b)
                        : "cc");
+        double away, up;
+        int32_t down;
+        __asm volatile("vrinta.f64 %P0, %P1" : "=w"(away) : "w"(a));
+        __asm volatile("vrintp.f64 %P0, %P1" : "=w"(up) : "w"(a));
+        __asm volatile("vcvtm.s32.f64 s15, %P1\n\tvmov %0, s15" : "=r"(down) : "w"(b) : "s15");
         send(a + b);
         send(a - b);
         send(a * b);
@@ -50,5 +55,8 @@ int main(void) {
         send((double)(int32_t)b);
         send((double)(uint32_t)__builtin_fabs(b));
         send(a < b ? 1.0 : a == b ? 2.0 : a > b ? 3.0 : 4.0);
+        send(away);
+        send(up);
+        send((double)down);
     }
 }

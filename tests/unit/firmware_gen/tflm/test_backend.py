@@ -200,3 +200,13 @@ def test_unknown_operator_is_named() -> None:
     y = b.op("FLOOR", [x], b.like(x, x.shape))
     with pytest.raises(UnsupportedOpError, match="FLOOR #0"):
         _generate(b.model(y, b.requant(x)))
+
+
+def test_transpose_that_cmsis_nn_cannot_do_is_named() -> None:
+    b = GraphBuilder(4)
+    x = b.input((1, 1, 4, 4))
+    five = b.op("RESHAPE", [x, b.ints([1, 1, 2, 2, 4])], b.like(x, (1, 1, 2, 2, 4)))
+    turned = b.op("TRANSPOSE", [five, b.ints([0, 1, 3, 2, 4])], b.like(x, (1, 1, 2, 2, 4)))
+    y = b.op("RESHAPE", [turned, b.ints([1, 1, 4, 4])], b.like(x, (1, 1, 4, 4)))
+    with pytest.raises(UnsupportedOpError, match=r"TRANSPOSE #1 .*has 5 dimensions"):
+        _generate(b.model(y, b.requant(x)))
