@@ -95,6 +95,8 @@ class HostModel:
 
         from keras_imse import audio
 
+        if precision == "int8":
+            return self._enhance_as_device(samples, progress)
         features, spectrum = audio.features_of(samples.astype(np.float32), self.frontend)
         runner = self.runner(precision)
         masks = np.empty((len(features), self.frontend.bands), np.float32)
@@ -115,6 +117,38 @@ class HostModel:
                 hint="its weights are damaged; use others with --weights",
             )
         return audio.to_pcm16(wave)
+
+    def _enhance_as_device(
+        self, samples: NDArray[np.float32], progress: Progress | None
+    ) -> NDArray[np.int16]:
+        """Cleans a recording with the integer model; every sample is the firmware's."""
+        import numpy as np
+
+        from keras_imse import audio, device_audio
+        from quantize.tflm_host import TflmRunner
+
+        metadata, tensors = self.quantized.metadata, self.quantized.graph.tensors
+        scales = {
+            name: device_audio.Scale(tensors[index].scale, tensors[index].zero_point)
+            for name, index in {**metadata.inputs, **metadata.outputs}.items()
+        }
+        pcm = audio.to_pcm16(samples)
+        features, spectrum = device_audio.analyze(pcm, self.frontend, scales["features"])
+        runner = TflmRunner(self.quantized)
+        masks, phases = [], []
+        for index, frame in enumerate(features):
+            outputs = runner.invoke(frame)
+            masks.append(outputs["mask"].reshape(-1))
+            phases.append(outputs["phase"].reshape(-1, 2))
+            if progress is not None:
+                progress(index + 1, len(features))
+        return device_audio.synthesize(
+            spectrum,
+            np.stack(masks),
+            np.stack(phases),
+            (scales["mask"], scales["phase"]),
+            len(samples),
+        )
 
     def to_files(self) -> dict[str, bytes]:
         """Returns the model as files: the same model gives the same bytes."""

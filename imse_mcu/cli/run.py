@@ -51,7 +51,11 @@ def command(session: Session, build: Path, source: Path, output: Path | None, on
         f"{source}: {report.frames} frames through the image ({report.place}, {report.runtime})",
         f"  {exact}",
         f"  audio         {report.audio_snr_db:.1f} dB SNR against this machine's own STFT, "
-        f"{report.end_to_end_snr_db:.1f} dB with its own network too",
+        + (
+            f"{report.differing_samples} samples differ from imse-mcu enhance"
+            if report.differing_samples
+            else "every sample equals imse-mcu enhance"
+        ),
         f"  {report.counts:<12}  {report.frame.mean:.0f} per frame (largest {report.frame.maximum})"
         f", network {report.network.mean:.0f}",
     ]
