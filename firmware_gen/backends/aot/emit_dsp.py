@@ -6,7 +6,7 @@ the fast one: multipliers of one half or more, sums that could exceed 30 bits, f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import lcm
 
@@ -229,8 +229,7 @@ class DspEmitter(Emitter):
             doubled = 2 * (np.array(node.table, np.int16) - np.int16(point))
             del members["a_offset_twice"]
             members["table"] = self.source.constant(f"table_{self.index:03d}", doubled)
-        lines = struct("imse_mul_dsp_t", members)
-        return lines + self._pairwise(kernel, stepped, node, node.inputs)
+        return self._pairwise(kernel, stepped, members, node, node.inputs)
 
     def _product_rows(
         self, node: Binary, inputs: tuple[int, ...], parameters: tuple[int, int, int]
@@ -260,8 +259,25 @@ class DspEmitter(Emitter):
         return struct("imse_mul_rows_dsp_t", members) + looped(outer, [call])
 
     def _pairwise(
-        self, kernel: str, stepped: str, node: Binary, inputs: tuple[int, ...]
+        self,
+        kernel: str,
+        stepped: str,
+        members: Mapping[str, object],
+        node: Binary,
+        inputs: tuple[int, ...],
     ) -> list[str]:
+        """A kernel on two vectors.
+
+        Args:
+            kernel: For operands that lie behind each other, or nothing.
+            stepped: For operands with any step; without one, elements are taken one by one.
+            members: Of the kernel's parameters, without the number of elements.
+            node: The operator.
+            inputs: First and second operand.
+
+        Returns:
+            Lines of C.
+        """
         dense = not stepped
         loops = self._nest(node.outputs[0], inputs, (dense, dense))
         out = f"{self.at(node.outputs[0])}{advance(loops.loops, 0)}"
@@ -269,13 +285,14 @@ class DspEmitter(Emitter):
             f"{self.at(index)}{advance(loops.loops, i + 1)}" for i, index in enumerate(inputs)
         )
         if kernel and loops.steps[1:] == (1, 1):
-            call = f"{self.source.kernel(kernel)}(&p, {first}, {second}, {out}, {loops.count});"
+            call = f"{self.source.kernel(kernel)}(&p, {first}, {second}, {out});"
         else:
             call = (
                 f"{self.source.kernel(stepped)}(&p, {first}, {loops.steps[1]}, "
-                f"{second}, {loops.steps[2]}, {out}, {loops.count});"
+                f"{second}, {loops.steps[2]}, {out});"
             )
-        return looped(loops.loops, [call])
+        kind = f"imse_{'mul' if node.kind == 'mul' else 'sum' if not stepped else 'add'}_dsp_t"
+        return struct(kind, {**members, "n": loops.count}) + looped(loops.loops, [call])
 
     def _line(self, node: Binary, inputs: tuple[int, ...]) -> list[str] | None:
         """A sum with one multiplication; the second operand is looked up."""
@@ -290,9 +307,7 @@ class DspEmitter(Emitter):
             ),
             "factor": form.factor,
         }
-        return struct("imse_sum_dsp_t", members) + self._pairwise(
-            "imse_sum_s8_dsp", "", node, inputs
-        )
+        return self._pairwise("imse_sum_s8_dsp", "", members, node, inputs)
 
     def _sum(self, node: Binary, parameters: tuple[int, int, int]) -> list[str] | None:
         first, second = node.inputs
@@ -319,9 +334,7 @@ class DspEmitter(Emitter):
             "shift": shift,
         }
         kernel = "imse_add_s8_dsp" if big_sign > 0 else ""
-        return struct("imse_add_dsp_t", members) + self._pairwise(
-            kernel, "imse_add_stepped_s8_dsp", node, (big, small)
-        )
+        return self._pairwise(kernel, "imse_add_stepped_s8_dsp", members, node, (big, small))
 
     def prelu(self, node: Prelu) -> list[str]:
         x, alpha = (self.value(index) for index in node.inputs)

@@ -13,14 +13,14 @@ typedef struct {
   int32_t mantissa;     /* of the result */
   int32_t add;
   int32_t shift;
+  int32_t n;            /* elements */
 } imse_add_dsp_t;
 
 /* Two vectors; the factor of `big` is positive. */
-void imse_add_s8_dsp(const imse_add_dsp_t *p, const int8_t *big, const int8_t *small, int8_t *out,
-                     int32_t n);
+void imse_add_s8_dsp(const imse_add_dsp_t *p, const int8_t *big, const int8_t *small, int8_t *out);
 
 /* Operands with any step, 0 for one value for all elements. */
 void imse_add_stepped_s8_dsp(const imse_add_dsp_t *p, const int8_t *big, int32_t big_step,
-                             const int8_t *small, int32_t small_step, int8_t *out, int32_t n);
+                             const int8_t *small, int32_t small_step, int8_t *out);
 
 #endif

@@ -13,15 +13,14 @@ typedef struct {
   int32_t mantissa;
   int32_t add;
   int32_t shift;
+  int32_t n; /* elements */
 } imse_mul_dsp_t;
 
 /* Both operands are vectors. */
-void imse_mul_s8_dsp(const imse_mul_dsp_t *p, const int8_t *a, const int8_t *b, int8_t *out,
-                     int32_t n);
+void imse_mul_s8_dsp(const imse_mul_dsp_t *p, const int8_t *a, const int8_t *b, int8_t *out);
 
 /* The same, and a goes through a table first. */
-void imse_mul_table_s8_dsp(const imse_mul_dsp_t *p, const int8_t *a, const int8_t *b, int8_t *out,
-                           int32_t n);
+void imse_mul_table_s8_dsp(const imse_mul_dsp_t *p, const int8_t *a, const int8_t *b, int8_t *out);
 
 typedef struct {
   int32_t a_zero_point;
@@ -42,6 +41,6 @@ void imse_mul_rows_s8_dsp(const imse_mul_rows_dsp_t *p, const int8_t *a, const i
 
 /* Operands with any step, 0 for one value for all elements. */
 void imse_mul_stepped_s8_dsp(const imse_mul_dsp_t *p, const int8_t *a, int32_t a_step,
-                             const int8_t *b, int32_t b_step, int8_t *out, int32_t n);
+                             const int8_t *b, int32_t b_step, int8_t *out);
 
 #endif

@@ -12,9 +12,9 @@
 typedef struct {
   const int32_t *shares; /* for second operands -128 … 127, IMSE_SUM_BITS fraction bits */
   int32_t factor;        /* of the first operand, 8 fraction bits more */
+  int32_t n;             /* elements */
 } imse_sum_dsp_t;
 
-void imse_sum_s8_dsp(const imse_sum_dsp_t *p, const int8_t *a, const int8_t *b, int8_t *out,
-                     int32_t n);
+void imse_sum_s8_dsp(const imse_sum_dsp_t *p, const int8_t *a, const int8_t *b, int8_t *out);
 
 #endif

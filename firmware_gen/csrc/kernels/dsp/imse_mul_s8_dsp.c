@@ -85,8 +85,8 @@ static void __attribute__((noinline)) multiply_table(const quads_t *quads, const
 
 #endif
 
-void imse_mul_s8_dsp(const imse_mul_dsp_t *p, const int8_t *a, const int8_t *b, int8_t *out,
-                     int32_t n) {
+void imse_mul_s8_dsp(const imse_mul_dsp_t *p, const int8_t *a, const int8_t *b, int8_t *out) {
+  int32_t n = p->n;
   const int32_t a_offset_twice = p->a_offset_twice;
   const int32_t b_offset = p->b_offset;
   const int32_t mantissa = p->mantissa;
@@ -110,8 +110,8 @@ void imse_mul_s8_dsp(const imse_mul_dsp_t *p, const int8_t *a, const int8_t *b, 
   }
 }
 
-void imse_mul_table_s8_dsp(const imse_mul_dsp_t *p, const int8_t *a, const int8_t *b, int8_t *out,
-                           int32_t n) {
+void imse_mul_table_s8_dsp(const imse_mul_dsp_t *p, const int8_t *a, const int8_t *b, int8_t *out) {
+  int32_t n = p->n;
   const int16_t *const table = p->table + 128;
   const int32_t b_offset = p->b_offset;
   const int32_t mantissa = p->mantissa;

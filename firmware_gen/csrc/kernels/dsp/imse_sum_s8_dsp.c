@@ -1,7 +1,7 @@
 #include "imse_sum_s8_dsp.h"
 
-void imse_sum_s8_dsp(const imse_sum_dsp_t *p, const int8_t *a, const int8_t *b, int8_t *out,
-                     int32_t n) {
+void imse_sum_s8_dsp(const imse_sum_dsp_t *p, const int8_t *a, const int8_t *b, int8_t *out) {
+  int32_t n = p->n;
   const int32_t *const shares = p->shares + 128;
   const int32_t factor = p->factor;
 #if defined(__ARM_FEATURE_DSP)
