@@ -133,7 +133,7 @@ def test_check_reports_and_limits(
     assert abs(data["pesq_drop"]) < 0.1
     assert data["layers"]
     assert main(["check", folder, *pair, "--min-pesq", "4.5"]) == 1
-    assert "past the limit: mean PESQ-WB is" in capsys.readouterr().out
+    assert "past the limit: int8: mean PESQ-WB is" in capsys.readouterr().out
 
 
 def test_enhance_of_a_folder_in_float(
