@@ -20,7 +20,7 @@ _CHANNEL_RECORD = 8
 _INTERPRETER_RECORD = 2048
 _MARGIN = 0.1
 MEASURED_MARGIN_BYTES = 256
-"""Added to what the interpreter took: it may need more while it prepares than it says at the end."""
+"""Added to what the interpreter took, for it may need more while it prepares than it says."""
 
 
 @dataclass(frozen=True)
