@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 from pathlib import Path
@@ -11,6 +12,8 @@ import fake_network
 import pytest
 from fake_backend import FakeBackend, fake_model
 
+import firmware_gen
+from firmware_gen.backends.base import BackendOutput
 from firmware_gen.errors import ModelTooBigError, ToolchainError
 from firmware_gen.project import generate_project, write
 from firmware_gen.toolchain import (
@@ -25,6 +28,7 @@ from imse_mcu.core.process import ToolNotFoundError
 from targets.loader import load_target
 
 H7 = load_target("stm32h7")
+CSRC = Path(firmware_gen.__file__).parent / "csrc"
 pytestmark = pytest.mark.skipif(
     any(shutil.which(tool) is None for tool in ("arm-none-eabi-gcc", "cmake", "ninja")),
     reason="arm-none-eabi-gcc, cmake or ninja is not installed",
@@ -189,6 +193,16 @@ def test_project_builds_by_hand_with_the_preset(tmp_path: Path) -> None:
 def test_tflm_without_its_folder_says_so(tmp_path: Path) -> None:
     class Tflm(FakeBackend):
         name = "tflm"
+
+        def generate(self, model: Any, target: Any, options: Any) -> BackendOutput:
+            output = super().generate(model, target, options)
+            script = CSRC / "network" / "tflm" / "imse_tflm.cmake"
+            files = {
+                **output.files,
+                "runtime/tflm/imse_tflm.cmake": script.read_bytes(),
+                "runtime/tflm/imse_tflm_operators.cmake": b'set(IMSE_TFLM_OPERATORS "")\n',
+            }
+            return dataclasses.replace(output, files=files)
 
     backends = {"aot": FakeBackend(), "tflm": Tflm()}
     write(generate_project(fake_model(), H7, "aot", backends=backends), tmp_path / "out")

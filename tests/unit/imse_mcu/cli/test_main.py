@@ -197,7 +197,10 @@ def test_signals_unwind(tmp_path: Path, number: signal.Signals, status: int) -> 
         "m.cli.main = lambda **rest: work()\n"
         "m.entry()\n"
     )
-    with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) as child:
+    # A test run in the background of a shell inherits an ignored SIGINT; a terminal never does.
+    argv = [sys.executable, "-c", f"import signal as s; s.signal({int(number)}, s.SIG_DFL)\n"]
+    argv[-1] += f"import os, sys; os.execv(sys.executable, [sys.executable, '-c', {code!r}])"
+    with subprocess.Popen(argv, stderr=subprocess.PIPE, text=True) as child:
         deadline = time.monotonic() + 60
         while not (tmp_path / "ready").exists():
             assert time.monotonic() < deadline
