@@ -48,13 +48,15 @@ def load_arrays(path: Path) -> dict[str, np.ndarray]:
     """
     if not path.is_file():
         raise WeightsError(f"weights file '{path}' does not exist")
+    hint = "use the weights.npz that 'imse-mcu train' wrote"
+    if not zipfile.is_zipfile(path):
+        raise WeightsError(f"weights file '{path}' is no .npz archive, or a damaged one", hint=hint)
     try:
         with np.load(path, allow_pickle=False) as data:
             return {name: data[name] for name in data.files}
     except (ValueError, OSError, zipfile.BadZipFile, EOFError, KeyError) as error:
         raise WeightsError(
-            f"weights file '{path}' is not a readable .npz: {error}",
-            hint="use the weights.npz that 'imse-mcu train' wrote",
+            f"weights file '{path}' is not a readable .npz of numbers: {error}", hint=hint
         ) from error
 
 
