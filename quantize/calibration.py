@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from quantize.constraints import COPIES
 from quantize.errors import QuantizeError
 from quantize.inspect import Graph, read_graph
 from quantize.statistics import HistogramBuilder, TensorStatistics
@@ -127,21 +126,6 @@ class Calibration:
 
 def _states(graph: Graph) -> list[str]:
     return [name for name in graph.signature_inputs if name.startswith("state_")]
-
-
-def _observed(graph: Graph) -> list[int]:
-    """Computed tensors and the features, without copies of other tensors' values.
-
-    The result of a same-scale operator holds its operands' values, so those are enough; state
-    inputs hold earlier frames of what is written to them.
-    """
-    copies = {index for op in graph.ops if op.kind in COPIES for index in op.outputs}
-    copies |= {index for name, index in graph.signature_inputs.items() if name in _states(graph)}
-    return [
-        tensor.index
-        for tensor in graph.tensors
-        if not tensor.is_constant and tensor.dtype == "float32" and tensor.index not in copies
-    ]
 
 
 def calibrate(

@@ -241,23 +241,9 @@ class FlatModel:
         """Whether the tensor is an output of the graph."""
         return any(output is tensor for output in self.outputs.values())
 
-    def replace_operand(self, old: TensorNode, new: TensorNode) -> None:
-        """Let every consumer of one tensor, and the graph's outputs, read another instead."""
-        for op in self.ops:
-            op.inputs = [new if operand is old else operand for operand in op.inputs]
-        self.outputs = {n: new if t is old else t for n, t in self.outputs.items()}
-
     def remove_op(self, op: OpNode) -> None:
         """Remove an operator; its results must have no consumers left."""
         self.ops = [other for other in self.ops if other is not op]
-
-    def insert_after(self, tensor: TensorNode, op: OpNode) -> None:
-        """Insert an operator right after the one that computes a tensor."""
-        position = 0
-        for index, other in enumerate(self.ops):
-            if any(output is tensor for output in other.outputs):
-                position = index + 1
-        self.ops.insert(position, op)
 
     def indices(self) -> dict[int, int]:
         """Index that :meth:`to_bytes` gives every tensor, by ``id`` of the node."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -243,25 +242,6 @@ def read_graph(model: bytes, *, source: str = "model") -> Graph:
             f"({type(error).__name__}: {' '.join(str(error).split()) or 'no detail'})",
             hint="build the model again",
         ) from error
-
-
-def read_graph_file(path: Path) -> Graph:
-    """Read subgraph 0 of a .tflite file.
-
-    Args:
-        path: The file.
-
-    Returns:
-        The graph.
-
-    Raises:
-        ModelFileError: The file cannot be read or is not a .tflite model.
-    """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelFileError(f"{path}: cannot be read ({error.strerror})") from error
-    return read_graph(content, source=str(path))
 
 
 def assert_integer_only(graph: Graph) -> None:

@@ -189,7 +189,6 @@ class InstructionCounter:
             raise EmulatorError(
                 "the compiled instruction counter needs numba", hint="pip install numba"
             )
-        self.is_compiled = machine_code is not None
         self._callback: Any
         if machine_code is not None:
             self._callback = ctypes.c_void_p(machine_code.address)
@@ -204,11 +203,6 @@ class InstructionCounter:
             count_block(address, size, memory)
 
         return hook
-
-    @property
-    def enabled(self) -> bool:
-        """Whether instructions are being counted."""
-        return self._handle is not None
 
     @property
     def total(self) -> int:

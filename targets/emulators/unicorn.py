@@ -201,16 +201,6 @@ class UnicornMachine:
 
     # What the host does.
 
-    @property
-    def counting(self) -> bool:
-        """Whether instructions are being counted."""
-        return self._counter.enabled
-
-    @property
-    def counter_is_compiled(self) -> bool:
-        """Whether counting runs as machine code (numba) and so costs next to nothing."""
-        return self._counter.is_compiled
-
     def set_counting(self, enabled: bool) -> None:
         """Switch counting on or off; the firmware's cycle counter stands still while it is off."""
         if enabled:
@@ -306,7 +296,17 @@ class UnicornMachine:
             self._memory.counts(region)[:] = 0
 
     def stats(self) -> MachineStats:
-        """What was measured since power on."""
+        """What was measured since power on.
+
+        Raises:
+            EmulatorError: Code ran that the image does not hold, so the counts are incomplete.
+        """
+        outside = self._counter.blocks_outside
+        if outside:
+            raise EmulatorError(
+                f"{outside} blocks of code ran outside the image's code: the counts are incomplete",
+                hint="an image that copies code to RAM needs its region counted too",
+            )
         size = peak = None
         if self._stack is not None:
             bottom, top = self._stack

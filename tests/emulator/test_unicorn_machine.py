@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from targets.emulators.counter import _OUTSIDE
 from targets.emulators.errors import EmulatedFaultError, EmulatorError, ImageError
 from targets.emulators.unicorn import UnicornMachine
 from targets.loader import load_target
@@ -99,6 +100,15 @@ def test_counting_can_be_switched_off_and_on(machine: UnicornMachine) -> None:
     assert machine.stats().instructions == before
     machine.set_counting(True)
     assert ask_u32(machine, b"c") >= 9002
+
+
+def test_incomplete_counts_are_an_error(machine: UnicornMachine) -> None:
+    """Code that ran outside every counted region must not pass as a small count."""
+    machine.run()
+    machine.stats()
+    machine._counter._words[_OUTSIDE] = 3
+    with pytest.raises(EmulatorError, match="3 blocks of code ran outside"):
+        machine.stats()
 
 
 def test_peak_stack_is_measured(machine: UnicornMachine) -> None:

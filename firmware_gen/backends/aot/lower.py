@@ -52,11 +52,6 @@ def lower(graph: Graph, metadata: ModelMetadata) -> Program:
     return _Lowering(graph).run(metadata)
 
 
-def supported_ops() -> tuple[str, ...]:
-    """Operators that can be lowered, sorted."""
-    return tuple(sorted(_HANDLERS))
-
-
 class _Lowering:
     """One run over a graph."""
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantize.errors import ModelFileError, NotIntegerError
 from quantize.flatmodel import FlatModel
-from quantize.inspect import assert_integer_only, read_graph, read_graph_file
+from quantize.inspect import assert_integer_only, read_graph
 from quantize.operator_options import same_pads
 
 
@@ -81,11 +79,6 @@ def test_integer_only_names_an_unused_float_tensor(quantized):
 def test_other_files_are_refused(content):
     with pytest.raises(ModelFileError, match=r"x\.tflite: not a TensorFlow Lite model"):
         read_graph(content, source="x.tflite")
-
-
-def test_missing_file_is_one_line(tmp_path: Path):
-    with pytest.raises(ModelFileError, match=r"none\.tflite: cannot be read"):
-        read_graph_file(tmp_path / "none.tflite")
 
 
 @pytest.mark.parametrize("fraction", [0.02, 0.3, 0.6, 0.9, 0.999])
