@@ -50,7 +50,7 @@ def load_arrays(path: Path) -> dict[str, np.ndarray]:
         raise WeightsError(f"weights file '{path}' does not exist")
     hint = "use the weights.npz that 'imse-mcu train' wrote"
     if not zipfile.is_zipfile(path):
-        raise WeightsError(f"weights file '{path}' is no .npz archive, or a damaged one", hint=hint)
+        raise WeightsError(f"weights file '{path}' is not a readable .npz archive", hint=hint)
     try:
         with np.load(path, allow_pickle=False) as data:
             return {name: data[name] for name in data.files}
