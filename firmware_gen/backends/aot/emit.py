@@ -30,7 +30,14 @@ from firmware_gen.backends.aot.nodes import (
     Value,
 )
 from firmware_gen.backends.aot.rings import Ring
-from firmware_gen.backends.aot.source import Source, advance, looped, multiplier, struct
+from firmware_gen.backends.aot.source import (
+    C_TYPES,
+    Source,
+    advance,
+    looped,
+    multiplier,
+    struct,
+)
 from firmware_gen.backends.errors import UnsupportedOpError
 
 _SUFFIX = {"int8": "s8", "int16": "s16"}
@@ -191,10 +198,14 @@ class Emitter:
         Returns:
             C expressions and the number of columns in a run.
         """
-        x = self.place(node.inputs[0])
+        x, dtype = self.place(node.inputs[0]), self.value(node.inputs[0]).dtype
         rows, columns = node.kernel
         columns_per_run = columns if merge else 1
         expressions = []
+        if dtype != "int8" and x.buffer.ring is not None and not x.in_newest_row:
+            raise UnsupportedOpError(
+                f"aot runtime: {node.label} reads rows of a state of type {dtype}, expected int8"
+            )
         for row in range(rows):
             for column in range(0, columns, columns_per_run):
                 offset = x.offset + column * node.dilations[1] * x.strides[2] + channel
@@ -205,7 +216,7 @@ class Emitter:
                     spot = Placement(
                         x.buffer, offset + line * x.strides[1], x.strides, x.in_newest_row
                     )
-                    base = self.address(spot, "int8")
+                    base = self.address(spot, dtype)
                 expressions.append(base)
         return expressions, columns_per_run
 
@@ -232,8 +243,9 @@ class Emitter:
                 f"{node.dilations[1] * x.strides[2]});",
             ]
         fixed = not moved and not x.in_newest_row and x.buffer.kind == "arena"
+        kind = C_TYPES[self.value(node.inputs[0]).dtype]
         return [
-            f"{'static ' * fixed}const int8_t *const tap[{len(taps)}] = {{",
+            f"{'static ' * fixed}const {kind} *const tap[{len(taps)}] = {{",
             *(f"    {tap}{moved}," for tap in taps),
             "};",
         ]
@@ -254,7 +266,9 @@ class Emitter:
             (bias, mantissa, shift)
             for bias, (mantissa, shift) in zip(node.bias, node.multipliers, strict=True)
         ][chosen]
-        return self.source.records(f"channels_{self.index:03d}{name}", "imse_channel_t", rows)
+        wide = self.value(node.inputs[0]).dtype == "int16"
+        kind = "imse_channel_s16_t" if wide else "imse_channel_t"
+        return self.source.records(f"channels_{self.index:03d}{name}", kind, rows)
 
     def _conv_group(self, node: Convolution, group: int, groups: int) -> list[str]:
         depth = node.weights.shape[-1]
@@ -287,13 +301,14 @@ class Emitter:
         weights = self.source.constant(
             f"weights_{self.index:03d}{suffix}", node.weights[chosen].astype(np.int8)
         )
+        offsets = {"input_offset": -x_value.zero_point, "output_offset": y_value.zero_point}
+        wide = x_value.dtype == "int16"
         lines = struct(
-            "imse_conv_t",
+            "imse_conv_s16_t" if wide else "imse_conv_t",
             {
                 "weights": weights,
                 "channels": self._channels(node, chosen, suffix),
-                "input_offset": -x_value.zero_point,
-                "output_offset": y_value.zero_point,
+                **({} if wide else offsets),
                 "low": node.low,
                 "high": node.high,
                 "taps": len(taps),
@@ -306,8 +321,8 @@ class Emitter:
         )
         call = [
             *self.tap_array(node, taps, advance(loops, 1)),
-            f"{self.source.kernel('imse_conv_s8')}(&p, tap, "
-            f"{self.address(out, 'int8')}{advance(loops, 0)});",
+            f"{self.source.kernel(f'imse_conv_{_SUFFIX[x_value.dtype]}')}(&p, tap, "
+            f"{self.address(out, y_value.dtype)}{advance(loops, 0)});",
         ]
         return lines + looped(loops, call)
 
@@ -338,28 +353,30 @@ class Emitter:
         channels = node.weights.shape[-1]
         taps, _ = self.taps(node, merge=False)
         loops, pixels, step, pitch = self._pixels(node)
+        x_value = self.value(node.inputs[0])
+        offsets = {"input_offset": -x_value.zero_point, "output_offset": y_value.zero_point}
+        wide = x_value.dtype == "int16"
         lines = struct(
-            "imse_dwconv_t",
+            "imse_dwconv_s16_t" if wide else "imse_dwconv_t",
             {
                 "weights": self.source.constant(
                     f"weights_{self.index:03d}", node.weights.astype(np.int8)
                 ),
                 "params": self._channels(node),
-                "input_offset": -self.value(node.inputs[0]).zero_point,
-                "output_offset": y_value.zero_point,
+                **({} if wide else offsets),
                 "low": node.low,
                 "high": node.high,
                 "taps": len(taps),
                 "pixels": pixels,
                 "step": step,
                 "channels": channels,
-                "multiplier": channels // self.value(node.inputs[0]).shape[3],
+                "multiplier": channels // x_value.shape[3],
                 "out_pitch": pitch,
             },
         )
         call = [
             *self.tap_array(node, taps, advance(loops, 1)),
-            f"{self.source.kernel('imse_dwconv_s8')}(&p, tap, "
+            f"{self.source.kernel(f'imse_dwconv_{_SUFFIX[x_value.dtype]}')}(&p, tap, "
             f"{self.at(node.outputs[0])}{advance(loops, 0)});",
         ]
         return lines + looped(loops, call)
@@ -424,6 +441,9 @@ class Emitter:
             "high": node.high,
         }
         kind = "add" if node.kind == "sub" else node.kind
+        if kind == "squared_difference":
+            members["a"], members["b"] = multiplier(node.a), multiplier(node.b)
+            members["left_shift"] = multipliers.square_shift(y)
         if kind == "add":
             members["a"], members["b"] = multiplier(node.a), multiplier(node.b)
             members["left_shift"] = multipliers.left_shift(y)
@@ -552,7 +572,7 @@ class Emitter:
         return loops, strides
 
     def mean(self, node: Mean) -> list[str]:
-        """A mean over axes that lie behind each other."""
+        """A mean over axes that form rows, or blocks of rows."""
         x, y = self.value(node.inputs[0]), self.value(node.outputs[0])
         strides = self.place(x.index).strides
         kept = [axis for axis in range(len(x.shape)) if axis not in node.axes]
@@ -560,12 +580,13 @@ class Emitter:
             tuple(x.shape[axis] for axis in node.axes),
             (tuple(strides[axis] for axis in node.axes),),
         )
-        if len(reduced) > 1:
+        if len(reduced) > 2:
             raise UnsupportedOpError(
                 f"aot runtime: {node.label} reduces axes {list(node.axes)} of {list(x.shape)} "
-                "that do not lie behind each other"
+                "that lie in more than two pieces"
             )
-        rows = reduced[0] if reduced else Loop(1, (1,))
+        rows = reduced[-1] if reduced else Loop(1, (1,))
+        blocks = reduced[0] if len(reduced) > 1 else Loop(1, (0,))
         target = self._kept_strides(node, kept)
         loops = collapse(
             tuple(x.shape[axis] for axis in kept),
@@ -577,8 +598,10 @@ class Emitter:
             "imse_mean_t",
             {
                 "out": multiplier(node.out),
-                "input_offset": -x.zero_point * rows.extent,
+                "input_offset": -x.zero_point * rows.extent * blocks.extent,
                 "output_offset": y.zero_point,
+                "blocks": blocks.extent,
+                "block_pitch": blocks.steps[0],
                 "rows": rows.extent,
                 "row_pitch": rows.steps[0],
                 "columns": inner.extent,
@@ -586,7 +609,8 @@ class Emitter:
             },
         )
         call = (
-            f"{self.source.kernel('imse_mean_s8')}(&p, {self.at(x.index)}{advance(outer, 1)}, "
+            f"{self.source.kernel(f'imse_mean_{_SUFFIX[y.dtype]}')}(&p, "
+            f"{self.at(x.index)}{advance(outer, 1)}, "
             f"{self.at(y.index)}{advance(outer, 0)});"
         )
         return lines + looped(outer, [call])

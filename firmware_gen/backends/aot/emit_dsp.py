@@ -196,14 +196,15 @@ class DspEmitter(Emitter):
         y = self.value(node.outputs[0])
         parameters = scale_parameters(node.out, y.zero_point)
         full = (node.low, node.high) == _FULL_RANGE
-        if y.dtype != "int8" or parameters is None or not full or node.kind == "div":
+        other = node.kind in ("div", "squared_difference")
+        if y.dtype != "int8" or parameters is None or not full or other:
             return super().binary(node)
         if node.kind == "mul":
             return self._product(node, parameters)
-        other = replace(node, a=node.b, b=node.a)
+        swapped = replace(node, a=node.b, b=node.a)
         return (
             self._line(node, node.inputs)
-            or (self._line(other, node.inputs[::-1]) if node.kind == "add" else None)
+            or (self._line(swapped, node.inputs[::-1]) if node.kind == "add" else None)
             or self._sum(node, parameters)
             or super().binary(node)
         )
@@ -420,7 +421,7 @@ def channel_scales(program: Program, node: Convolution) -> list[tuple[int, int, 
         The parameters, or None when the DSP kernels do not suit the convolution.
     """
     x = program.values[node.inputs[0]]
-    if (node.low, node.high) != _FULL_RANGE:
+    if x.dtype != "int8" or (node.low, node.high) != _FULL_RANGE:
         return None
     if not node.depthwise and node.weights.shape[-1] != x.shape[3]:
         return None

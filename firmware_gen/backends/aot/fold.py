@@ -91,4 +91,10 @@ def _function(node: Binary, a: Value, b: Value, y: Value) -> Callable[[int, int]
         second = multiply((q - b.zero_point) << shift, node.b)
         return finish(first + sign * second)
 
-    return product if node.kind == "mul" else total
+    def square(p: int, q: int) -> int:
+        first = multiply((p - a.zero_point) << multipliers.square_shift(y), node.a)
+        second = multiply((q - b.zero_point) << multipliers.square_shift(y), node.b)
+        return finish((first - second) ** 2)
+
+    kinds = {"mul": product, "squared_difference": square}
+    return kinds.get(node.kind, total)

@@ -128,10 +128,16 @@ class _Lowering:
     def _bias(self, op: Op, channels: int) -> tuple[int, ...]:
         if len(op.inputs) < 3 or op.inputs[2] < 0:
             return (0,) * channels
-        data = self.graph.tensors[op.inputs[2]].data
-        if data is None:
+        tensor = self.graph.tensors[op.inputs[2]]
+        if tensor.data is None:
             raise self._error(op, "has a bias that is not constant")
-        return tuple(int(value) for value in data.ravel())
+        # The interpreter sums in the type of the bias and rounds 64-bit sums in another way.
+        wanted = "int64" if self.value(op.inputs[0]).dtype == "int16" else "int32"
+        if tensor.dtype != wanted:
+            raise self._error(
+                op, f"has a bias '{tensor.name}' of type {tensor.dtype}, expected {wanted}"
+            )
+        return tuple(int(value) for value in tensor.data.ravel())
 
     def _weights(self, op: Op) -> np.ndarray:
         tensor = self.graph.tensors[op.inputs[1]]
@@ -148,7 +154,11 @@ class _Lowering:
         return tuple(multipliers.convolution(x, scale, y) for scale in scales)
 
     def convolution(self, op: Op) -> None:
-        self._require(op, "int8", op.inputs[0], op.outputs[0])
+        x, y = self.value(op.inputs[0]), self.value(op.outputs[0])
+        self._require(op, "int8 int16", x.index)
+        self._require(op, x.dtype, y.index)
+        if x.dtype == "int16" and (x.zero_point or y.zero_point):
+            raise self._error(op, "has an int16 tensor with a zero point, expected 0")
         depthwise = op.kind == "DEPTHWISE_CONV_2D"
         weights = self._weights(op)
         weights = weights[0] if depthwise else weights
@@ -243,6 +253,8 @@ class _Lowering:
             first, second, out = multipliers.subtract(a, b, y)
         elif kind == "mul":
             out = multipliers.product(a, b, y)
+        elif kind == "squared_difference":
+            first, second, out = multipliers.squared_difference(a, b, y)
         else:
             out = multipliers.quotient(a, b, y)
         self.program.nodes.append(
@@ -327,7 +339,8 @@ class _Lowering:
         )
 
     def mean(self, op: Op) -> None:
-        self._require(op, "int8", op.inputs[0], op.outputs[0])
+        self._require(op, "int8 int16", op.inputs[0])
+        self._require(op, self.value(op.inputs[0]).dtype, op.outputs[0])
         x, y = self.value(op.inputs[0]), self.value(op.outputs[0])
         axes = tuple(op.options["axes"])
         count = int(np.prod([x.shape[axis] for axis in axes], dtype=np.int64))
@@ -365,6 +378,21 @@ class _Lowering:
         self.program.nodes.append(
             Reshape(label=self.label(op), inputs=op.inputs[:1], outputs=op.outputs)
         )
+
+    def depth_to_space(self, op: Op) -> None:
+        """A transposition between two reshapes."""
+        self._same_quantization(op, op.inputs[0], op.outputs[0])
+        x, block = self.value(op.inputs[0]), int(op.options["block_size"])
+        n, h, w, c = x.shape
+        depth = c // (block * block)
+        blocks = self.program.add_value(x, f"{x.name} blocks", (n, h, w, block, block, depth))
+        rows = self.program.add_value(x, f"{x.name} rows", (n, h, block, w, block, depth))
+        label = self.label(op)
+        self.program.nodes += [
+            Reshape(label=f"blocks of {label}", inputs=(x.index,), outputs=(blocks,)),
+            Transpose(label=label, inputs=(blocks,), outputs=(rows,), perm=(0, 1, 3, 2, 4, 5)),
+            Reshape(label=f"image of {label}", inputs=(rows,), outputs=op.outputs),
+        ]
 
     def transpose(self, op: Op) -> None:
         self._same_quantization(op, op.inputs[0], op.outputs[0])
@@ -481,6 +509,7 @@ _HANDLERS: dict[str, _Handler] = {
     "CONCATENATION": _Lowering.concatenation,
     "CONV_2D": _Lowering.convolution,
     "DEPTHWISE_CONV_2D": _Lowering.convolution,
+    "DEPTH_TO_SPACE": _Lowering.depth_to_space,
     "DIV": _Lowering.binary,
     "ELU": _Lowering.unary,
     "EXPAND_DIMS": _Lowering.reshape,
@@ -499,6 +528,7 @@ _HANDLERS: dict[str, _Handler] = {
     "SPLIT": _Lowering.split,
     "SPLIT_V": _Lowering.split,
     "SQUEEZE": _Lowering.reshape,
+    "SQUARED_DIFFERENCE": _Lowering.binary,
     "STRIDED_SLICE": _Lowering.strided_slice,
     "SUB": _Lowering.binary,
     "TRANSPOSE": _Lowering.transpose,

@@ -67,6 +67,23 @@ def subtract(a: Value, b: Value, y: Value) -> tuple[Multiplier, Multiplier, Mult
     )
 
 
+def squared_difference(a: Value, b: Value, y: Value) -> tuple[Multiplier, Multiplier, Multiplier]:
+    """Multipliers of both operands and the square of their difference."""
+    twice = 2.0 * max(a.scale, b.scale)
+    # The power of two and the output scale meet as floats there.
+    divisor = float(np.float32(1 << (2 * square_shift(y))) * np.float32(y.scale))
+    return (
+        quantize_multiplier(a.scale / twice),
+        quantize_multiplier(b.scale / twice),
+        quantize_multiplier(twice * twice / divisor),
+    )
+
+
+def square_shift(y: Value) -> int:
+    """Headroom of the operands of a squared difference: the square fits 32 bits."""
+    return 0 if y.dtype == "int16" else 7
+
+
 def left_shift(y: Value) -> int:
     """Headroom that sums and differences are computed with."""
     return 15 if y.dtype == "int16" else 20

@@ -108,9 +108,9 @@ class Binary(Node):
     """Element-wise operator with broadcasting.
 
     Attributes:
-        kind: ``"add"``, ``"sub"``, ``"mul"`` or ``"div"``.
-        a: Multiplier of the first operand (add, sub).
-        b: Multiplier of the second operand (add, sub).
+        kind: ``"add"``, ``"sub"``, ``"mul"``, ``"div"`` or ``"squared_difference"``.
+        a: Multiplier of the first operand (add, sub, squared difference).
+        b: Multiplier of the second operand (add, sub, squared difference).
         out: Multiplier of the result.
         low: Lower limit of the output.
         high: Upper limit of the output.

@@ -10,7 +10,7 @@ import numpy as np
 from firmware_gen.backends.aot.loops import Loop
 
 _WIDTH = 98
-_C_TYPES = {
+C_TYPES = {
     "int8": "int8_t",
     "int16": "int16_t",
     "int32": "int32_t",
@@ -52,7 +52,7 @@ class Source:
         key = (flat.dtype.name, flat.tobytes())
         if key in self._known:
             return self._known[key]
-        kind = _C_TYPES[flat.dtype.name]
+        kind = C_TYPES[flat.dtype.name]
         body = wrapped(str(int(value)) for value in flat)
         self.constants.append(
             f"static const {kind} {name}[{flat.size}] IMSE_WEIGHTS = {{\n{body}\n}};"

@@ -36,6 +36,7 @@ REGISTRATIONS: dict[str, Registration] = {
     "DEPTHWISE_CONV_2D": Registration(
         "AddDepthwiseConv2D", "depthwise_conv.h", "Register_DEPTHWISE_CONV_2D_INT8"
     ),
+    "DEPTH_TO_SPACE": Registration("AddDepthToSpace"),
     "DIV": Registration("AddDiv"),
     "ELU": Registration("AddElu"),
     "EXPAND_DIMS": Registration("AddExpandDims"),
@@ -56,6 +57,7 @@ REGISTRATIONS: dict[str, Registration] = {
     "SPLIT": Registration("AddSplit"),
     "SPLIT_V": Registration("AddSplitV"),
     "SQUEEZE": Registration("AddSqueeze"),
+    "SQUARED_DIFFERENCE": Registration("AddSquaredDifference"),
     "STRIDED_SLICE": Registration("AddStridedSlice"),
     "SUB": Registration("AddSub"),
     "TRANSPOSE": Registration("AddTranspose", "transpose.h", "Register_TRANSPOSE_INT8"),

@@ -24,6 +24,7 @@ _OPTIONS = {
     "BATCH_MATMUL": "BatchMatMul",
     "CONCATENATION": "Concatenation",
     "CONV_2D": "Conv2D",
+    "DEPTH_TO_SPACE": "DepthToSpace",
     "DEPTHWISE_CONV_2D": "DepthwiseConv2D",
     "DIV": "Div",
     "FULLY_CONNECTED": "FullyConnected",
@@ -32,6 +33,7 @@ _OPTIONS = {
     "RESHAPE": "Reshape",
     "SPLIT": "Split",
     "SPLIT_V": "SplitV",
+    "SQUARED_DIFFERENCE": "SquaredDifference",
     "STRIDED_SLICE": "StridedSlice",
     "SUB": "Sub",
 }
@@ -176,10 +178,12 @@ class GraphBuilder:
             values = np.broadcast_to(values[:, :1, :1], shape).astype(np.int8)
         scales = 2.0 ** self.rng.uniform(-9, -6, channels)
         weights = self.constant(values, scales, 0, 3 if depthwise else 0)
-        y = self.tensor((1, *size, channels), scale=scale or x.scales[0] * depth**0.5 * 0.6)
+        y = self.tensor((1, *size, channels), x.dtype, scale or x.scales[0] * depth**0.5 * 0.6)
         biases = None
         if bias:
-            data = self.rng.integers(-3000, 3000, channels).astype(np.int32)
+            wide = x.dtype == "int16"
+            data = self.rng.integers(-3000, 3000, channels) * (200 if wide else 1)
+            data = data.astype(np.int64 if wide else np.int32)
             biases = self.constant(data, [x.scales[0] * float(s) for s in scales])
         options = {
             "padding": 0 if same else 1,
@@ -205,7 +209,8 @@ class GraphBuilder:
     ) -> TensorNode:
         shape = np.broadcast_shapes(a.shape, b.shape)
         y = self.tensor(shape, a.dtype, scale, point)
-        return self.op(kind, [a, b], y, fusedActivationFunction=activation)
+        options = {} if kind == "SQUARED_DIFFERENCE" else {"fusedActivationFunction": activation}
+        return self.op(kind, [a, b], y, **options)
 
     def concat(self, parts: Sequence[TensorNode], axis: int) -> TensorNode:
         shape = list(parts[0].shape)

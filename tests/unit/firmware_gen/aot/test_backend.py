@@ -72,6 +72,18 @@ def test_weights_with_a_zero_point_are_refused() -> None:
         AotBackend().generate(b.model(y, b.requant(x)), TARGET, FirmwareOptions())
 
 
+def test_int16_convolutions_need_the_wide_bias() -> None:
+    b = GraphBuilder(3)
+    x = b.input((1, 1, 8, 4))
+    y = b.conv(b.requant(x, "int16"), 4)
+    bias = b.ops[1].inputs[2]
+    assert bias is not None
+    assert bias.data is not None
+    bias.data, bias.dtype = bias.data.astype(np.int32), "int32"
+    with pytest.raises(UnsupportedOpError, match=r"CONV_2D #1 .* of type int32, expected int64"):
+        AotBackend().generate(b.model(y, b.requant(x)), TARGET, FirmwareOptions())
+
+
 def test_kernel_choice() -> None:
     plain = replace(TARGET, mcu=replace(TARGET.mcu, has_dsp=False, core="cortex-m3"))
     assert choose_kernels(TARGET, "auto") == "dsp"

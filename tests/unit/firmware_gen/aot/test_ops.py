@@ -162,6 +162,44 @@ def wide_matmul(b: GraphBuilder) -> TensorNode:
     return b.op("BATCH_MATMUL", [a, c], y, adjX=adj[0], adjY=adj[1])
 
 
+def wide_conv(b: GraphBuilder) -> TensorNode:
+    r = b.rng
+    a, c = _wide_pair(b, (1, 5, 7, 6))
+    del c
+    strided = bool(r.integers(2))
+    return b.conv(
+        a,
+        int(r.integers(1, 7)),
+        (int(r.integers(1, 4)), int(r.integers(1, 4))),
+        stride=(2, 1) if strided else (1, 1),
+        dilation=(1, 1) if strided else (2, 1),
+        same=bool(r.integers(2)),
+        activation=int(r.choice([0, 1])),
+    )
+
+
+def wide_depthwise(b: GraphBuilder) -> TensorNode:
+    r = b.rng
+    a, c = _wide_pair(b, (1, 5, 9, 3))
+    del c
+    return b.conv(
+        a,
+        0,
+        (int(r.choice([1, 3, 5])), int(r.choice([1, 3, 5]))),
+        same=bool(r.integers(2)),
+        depthwise=True,
+        multiplier=int(r.choice([1, 2])),
+    )
+
+
+def wide_mean(b: GraphBuilder) -> TensorNode:
+    a, c = _wide_pair(b, (1, 3, 4, 8))
+    del c
+    axes = [[1, 2], [3], [1]][int(b.rng.integers(3))]
+    out = [1 if i in axes else n for i, n in enumerate(a.shape)]
+    return b.op("MEAN", [a, b.ints(axes)], b.tensor(out, "int16", a.scales[0] / 2), keepDims=True)
+
+
 def wide_root(b: GraphBuilder) -> TensorNode:
     a, c = _wide_pair(b, (1, 2, 3, 8))
     square = b.binary("MUL", a, a, scale=a.scales[0] ** 2 * float(b.rng.choice([40000, 2e5])))
@@ -211,6 +249,57 @@ def mean(b: GraphBuilder) -> TensorNode:
     out = [1 if i in positive else n for i, n in enumerate(x.shape) if keep or i not in positive]
     y = b.tensor(out, scale=0.02)
     return b.op("MEAN", [x, b.ints(axes)], y, keepDims=keep)
+
+
+def mean_of_part(b: GraphBuilder) -> TensorNode:
+    """The reduced rows lie in a wider image: its border, or channels of others."""
+    r = b.rng
+    x = b.input((1, 4, 6, 8))
+    first, second = b.split(x, [4, 4], 3)
+    image = b.pad(first, [(0, 0), (1, 1), (2, 2), (0, 0)])
+    inside = b.strided_slice(image, [0, 1, 2, 0], [1, 5, 8, 4])
+    part = inside if r.integers(2) else second
+    y = b.tensor((1, 1, 1, 4), scale=0.02)
+    means = b.op("MEAN", [part, b.ints([1, 2])], y, keepDims=True)
+    return b.binary("ADD", b.requant(image), means)
+
+
+def squared_difference(b: GraphBuilder) -> TensorNode:
+    r = b.rng
+    first, second = [
+        ((1, 2, 9, 8), (1, 2, 9, 8)),
+        ((1, 2, 9, 8), (1, 1, 1, 8)),
+        ((1, 2, 9, 8), (1, 2, 9, 1)),
+    ][int(r.integers(3))]
+    sizes = [144, second[1] * second[2] * second[3]]
+    parts = b.split(b.input((1, 1, 1, sum(sizes))), sizes, 3)
+    a = b.requant(b.reshape(parts[0], first))
+    c = b.requant(b.reshape(parts[1], second))
+    scale = max(a.scales[0], c.scales[0]) ** 2 * float(r.choice([20, 100, 300]))
+    return b.binary("SQUARED_DIFFERENCE", a, c, scale=scale)
+
+
+def wide_squared_difference(b: GraphBuilder) -> TensorNode:
+    a, c = _wide_pair(b, (1, 3, 4, 8))
+    if b.rng.integers(2):
+        c = b.strided_slice(c, [0, 0, 0, 0], [1, 3, 4, 1])
+    scale = max(a.scales[0], c.scales[0]) ** 2 * 20000
+    return b.binary("SQUARED_DIFFERENCE", a, c, scale=scale)
+
+
+def square_of_constant_distance(b: GraphBuilder) -> TensorNode:
+    """A squared difference to one constant is a table."""
+    x = b.input((1, 2, 9, 8))
+    c = b.constant(b.rng.integers(-128, 128, (1, 1, 1, 1)).astype("int8"), [0.03], 5)
+    return b.binary("SQUARED_DIFFERENCE", x, c, scale=0.1)
+
+
+def depth_to_space(b: GraphBuilder) -> TensorNode:
+    r = b.rng
+    block, depth = int(r.integers(2, 4)), int(r.integers(1, 5))
+    x = b.input((1, int(r.integers(1, 4)), int(r.integers(1, 6)), block * block * depth))
+    shape = (1, x.shape[1] * block, x.shape[2] * block, depth)
+    return b.op("DEPTH_TO_SPACE", [x], b.like(x, shape), blockSize=block)
 
 
 def average_pool(b: GraphBuilder) -> TensorNode:
@@ -350,11 +439,19 @@ MAKERS: list[Maker] = [
     wide_binary,
     wide_broadcast,
     wide_matmul,
+    wide_conv,
+    wide_depthwise,
+    wide_mean,
+    wide_squared_difference,
     wide_root,
     wide_requantize,
     wide_moves,
     matmul,
     mean,
+    mean_of_part,
+    squared_difference,
+    square_of_constant_distance,
+    depth_to_space,
     average_pool,
     prelu,
     tables,
@@ -364,7 +461,18 @@ MAKERS: list[Maker] = [
 
 
 FUSED = [fused_prelu, fused_table, fused_gate, shared_table, equal_sums, three_rows]
-WITH_DSP_KERNELS = [conv, pointwise, depthwise, binary, constant_operand, matmul, prelu, *FUSED]
+WITH_DSP_KERNELS = [
+    conv,
+    pointwise,
+    depthwise,
+    binary,
+    constant_operand,
+    matmul,
+    prelu,
+    squared_difference,
+    wide_conv,
+    *FUSED,
+]
 
 
 @pytest.mark.parametrize("maker", MAKERS, ids=lambda maker: maker.__name__)
