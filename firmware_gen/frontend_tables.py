@@ -1,4 +1,4 @@
-"""Constant tables of the C front end: window and FFT twiddles, rounded from float64.
+"""Constant tables of the C front end: a quarter wave for window and FFT, rounded from float64.
 
 The tables are part of the fixed C sources (``csrc/frontend/imse_frontend_tables.h``) so that the
 host and every target read the same bits; this module is where they come from, and a test compares
@@ -28,20 +28,8 @@ def float32_literal(value: float) -> str:
 
 
 def sine_table() -> list[float]:
-    """Quarter wave sin(pi * n / 512), n = 0..256: sqrt-Hann window and real-FFT twiddles."""
+    """Quarter wave sin(pi * n / 512), n = 0..256: sqrt-Hann window and all twiddles."""
     return [math.sin(math.pi * n / N_FFT) for n in range(HALF + 1)]
-
-
-def twiddle_table() -> list[list[float]]:
-    """Radix-4 twiddles of the 256-point FFT: row j holds exp(-2*pi*i*j*p/256) for p = 1, 2, 3."""
-    rows = []
-    for j in range(HALF // RADIX):
-        row = []
-        for power in (1, 2, 3):
-            angle = -2.0 * math.pi * j * power / HALF
-            row += [math.cos(angle), math.sin(angle)]
-        rows.append(row)
-    return rows
 
 
 def digit_reversal_table() -> list[int]:
@@ -65,9 +53,6 @@ def _lines(values: Iterable[str], per_line: int) -> str:
 def render_tables() -> str:
     """Returns the text of ``imse_frontend_tables.h``."""
     sine = _lines(map(float32_literal, sine_table()), _PER_LINE)
-    twiddles = ",\n".join(
-        "    {" + ", ".join(map(float32_literal, row)) + "}" for row in twiddle_table()
-    )
     reversal = _lines((str(n) for n in digit_reversal_table()), 16)
     return f"""\
 /* Constant tables of the front end, made by firmware_gen/frontend_tables.py. Do not edit. */
@@ -79,10 +64,6 @@ def render_tables() -> str:
 /* sin(pi * n / 512), n = 0..256. */
 static const float imse_sine[{HALF + 1}] = {{
 {sine}}};
-
-/* exp(-2 * pi * i * j * p / 256) for p = 1, 2, 3 as re, im pairs, j = 0..63. */
-static const float imse_twiddle[{HALF // RADIX}][6] = {{
-{twiddles}}};
 
 /* Base-4 digit reversal of 0..255. */
 static const uint8_t imse_digit_reversal[{HALF}] = {{

@@ -221,6 +221,11 @@ def _sources(files: Mapping[str, bytes]) -> list[str]:
     return sorted(path for path in files if path.endswith((".c", ".cc")))
 
 
+def _is_cold(path: str) -> bool:
+    """Whether a source does not work on audio: the compiler then makes it small, not fast."""
+    return not path.startswith("frontend/") and path != "app/imse_pipeline.c"
+
+
 def _merge(files: dict[str, bytes], more: Mapping[str, bytes], origin: str) -> None:
     for path, content in more.items():
         if files.setdefault(path, content) != content:
@@ -239,7 +244,7 @@ def _rendered_files(
 ) -> dict[str, bytes]:
     """The files that depend on model and target: build scripts, linker script, README."""
     frontend = model.metadata.frontend
-    sources: dict[str, Any] = {"common": list(common)}
+    sources: dict[str, Any] = {"common": list(common), "cold": [p for p in common if _is_cold(p)]}
     for name, output in outputs.items():
         paths = _sources(output.files)
         sources[name] = {"paths": paths, "needs_cxx": any(p.endswith(".cc") for p in paths)}

@@ -25,8 +25,10 @@ _N_FFT, _HOP, _HALF, _QUARTER = 512, 256, 256, 128
 _SINE = np.sin(np.pi * np.arange(_HALF + 1) / _N_FFT).astype(f32)
 _WINDOW = np.concatenate([_SINE, _SINE[_HALF - 1 : 0 : -1]])
 _REVERSAL = np.array([int(np.base_repr(n, 4).zfill(4)[::-1], 4) for n in range(_HALF)])
-_TURNS = -2.0 * np.pi * np.arange(_HALF // 4)[:, None] * np.array([1, 2, 3]) / _HALF
-_TWIDDLE = np.stack([np.cos(_TURNS), np.sin(_TURNS)], axis=-1).astype(f32)
+_WAVE = np.concatenate([_WINDOW, -_WINDOW])
+# exp(-2 pi i j p / 256) for p = 1, 2, 3 out of the quarter wave, as the firmware does.
+_TURNS = 4 * np.arange(_HALF // 4)[:, None] * np.array([1, 2, 3])
+_TWIDDLE = np.stack([_WAVE[(_TURNS + _HALF) % len(_WAVE)], -_WAVE[_TURNS]], axis=-1)
 
 
 @dataclass(frozen=True)

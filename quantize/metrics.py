@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 
+from imse_mcu.core.metrics import si_sdr_db
 from quantize.errors import QuantizeError
 
 _TINY = 1e-12
@@ -80,14 +81,6 @@ def mean_scores(scores: Iterable[SpeechScores]) -> SpeechScores:
             for f in fields(SpeechScores)
         }
     )
-
-
-def si_sdr_db(clean: np.ndarray, enhanced: np.ndarray) -> float:
-    """Scale-invariant signal-to-distortion ratio in dB."""
-    reference, estimate = clean.astype(np.float64), enhanced.astype(np.float64)
-    target = reference * (reference @ estimate) / (reference @ reference + _TINY)
-    error = estimate - target
-    return float(10.0 * np.log10((target @ target + _TINY) / (error @ error + _TINY)))
 
 
 def sqnr_db(signal_power: float, noise_power: float) -> float:

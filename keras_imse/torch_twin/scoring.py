@@ -11,8 +11,9 @@ from typing import Self
 
 import numpy as np
 
+from imse_mcu.core.metrics import si_sdr_db
 from keras_imse.train.data import Array
-from keras_imse.train.metrics import si_sdr_db, validation_pesq
+from keras_imse.train.metrics import validation_pesq
 
 
 def metric_that_chooses() -> str:

@@ -15,6 +15,7 @@ import tensorflow as tf
 import tf_keras
 
 from imse_mcu.core.files import write_text
+from imse_mcu.core.metrics import si_sdr_db
 from keras_imse import audio
 from keras_imse.checkpoint import load_weights, save_weights
 from keras_imse.config import StreamConfig
@@ -23,7 +24,7 @@ from keras_imse.models.stream import ImseStream
 from keras_imse.train import spectral
 from keras_imse.train.data import Array, Mixer, background_batches, load_corpus
 from keras_imse.train.losses import enhancement_loss
-from keras_imse.train.metrics import si_sdr_db, validation_pesq
+from keras_imse.train.metrics import validation_pesq
 from keras_imse.train.settings import MAX_UNUSABLE_STEPS, TrainingConfig, training_inputs
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import numpy as np
 
 from firmware_gen.backends.aot.emit import Emitter, head_name
 from firmware_gen.backends.aot.layout import Layout
 from firmware_gen.backends.aot.memory import MemoryPlan
-from firmware_gen.backends.aot.nodes import State, Value
+from firmware_gen.backends.aot.nodes import State
 from firmware_gen.backends.aot.rings import Ring
 from firmware_gen.backends.aot.source import Source
 from firmware_gen.backends.kernel_files import kernel_header
@@ -151,68 +153,104 @@ def _headers(source: Source) -> list[str]:
     return sorted({kernel_header(kernel) for kernel in source.kernels})
 
 
+@dataclass(frozen=True)
+class _Reset:
+    """How the state gets its initial value.
+
+    Attributes:
+        fills: Byte offset, bytes and value of what holds one value throughout.
+        rows: What repeats a row: offset, distance, number of rows, bytes, identifier of the row.
+        sums: Statements that set the running sums.
+    """
+
+    fills: list[tuple[int, int, int]] = field(default_factory=list)
+    rows: list[tuple[int, int, int, int, str]] = field(default_factory=list)
+    sums: list[str] = field(default_factory=list)
+
+    def lines(self) -> list[str]:
+        """The body of the reset function; tables take less flash than a call per state."""
+        lines: list[str] = []
+        if self.fills:
+            lines += [
+                "static const struct {",
+                "  uint32_t offset, bytes;",
+                "  int32_t value;",
+                "} fills[] = {",
+                *(f"  {{{offset}, {size}, {value}}}," for offset, size, value in self.fills),
+                "};",
+                "for (uint32_t i = 0; i < sizeof fills / sizeof fills[0]; ++i) {",
+                "  memset(imse_state + fills[i].offset, (int)fills[i].value, fills[i].bytes);",
+                "}",
+            ]
+        if self.rows:
+            lines += [
+                "static const struct {",
+                "  uint32_t offset, pitch, rows, bytes;",
+                "  const void *row;",
+                "} repeats[] = {",
+                *(f"  {{{', '.join(map(str, entry))}}}," for entry in self.rows),
+                "};",
+                "for (uint32_t i = 0; i < sizeof repeats / sizeof repeats[0]; ++i) {",
+                "  int8_t *to = imse_state + repeats[i].offset;",
+                "  for (uint32_t r = 0; r < repeats[i].rows; ++r, to += repeats[i].pitch) {",
+                "    memcpy(to, repeats[i].row, repeats[i].bytes);",
+                "  }",
+                "}",
+            ]
+        return lines + self.sums
+
+
 def _reset(layout: Layout, plan: MemoryPlan, source: Source) -> list[str]:
     """Statements that put every state to its initial value."""
     rings = {ring.state.name: ring for ring in layout.rings}
-    lines: list[str] = []
+    reset = _Reset()
     for position, state in enumerate(layout.program.states):
         ring = rings.get(state.name)
         if ring is not None:
-            lines += _reset_ring(layout, plan, source, ring, position)
-        else:
-            lines += _reset_plain(layout, source, state, position)
-    return lines
+            _reset_ring(reset, layout, plan, _initial(source, layout, state, position), ring)
+        elif state.before in layout.placements:
+            _reset_plain(reset, layout, _initial(source, layout, state, position), state)
+    return reset.lines()
 
 
-def _initial(source: Source, value: Value, state: State, position: int) -> str | None:
+def _initial(source: Source, layout: Layout, state: State, position: int) -> str | None:
+    """Identifier of a state's initial row, None where it starts at the zero point."""
     if state.initial is None:
         return None
-    kind = np.int16 if value.dtype == "int16" else np.int8
-    return source.constant(f"initial_{position:02d}", np.array(state.initial, kind))
+    wide = layout.program.values[state.before].dtype == "int16"
+    row = np.array(state.initial, np.int16 if wide else np.int8)
+    return source.constant(f"initial_{position:02d}", row)
 
 
 def _reset_ring(
-    layout: Layout, plan: MemoryPlan, source: Source, ring: Ring, position: int
-) -> list[str]:
-    program = layout.program
+    reset: _Reset, layout: Layout, plan: MemoryPlan, initial: str | None, ring: Ring
+) -> None:
     whole = layout.placements[ring.extended]
-    value = program.values[ring.extended]
-    buffer = whole.buffer
-    point = value.zero_point
-    lines = [f"memset(imse_state + {buffer.offset}, {point}, {buffer.size_bytes});"]
-    initial = _initial(source, value, ring.state, position)
-    row_bytes = value.elements // ring.rows
+    value = layout.program.values[ring.extended]
+    buffer, point = whole.buffer, value.zero_point
+    row = value.elements // ring.rows
+    if initial is None or ring.padded is not None:
+        reset.fills.append((buffer.offset, buffer.size_bytes, point))
     if initial is not None:
         start = buffer.offset + whole.offset
-        lines += [
-            f"for (int32_t r = 0; r < {ring.rows}; ++r) {{",
-            f"  memcpy(imse_state + {start} + r * {whole.strides[1]}, {initial}, {row_bytes});",
-            "}",
-        ]
+        reset.rows.append((start, whole.strides[1], ring.rows, row, initial))
     if ring.window is not None:
         term = f"{initial}[c]" if initial is not None else f"({point})"
-        lines += [
-            f"for (int32_t c = 0; c < {row_bytes}; ++c) {{",
-            f"  IMSE_S32(imse_state + {plan.sums[ring.state.name]})[c] = {ring.rows} * {term};",
-            "}",
-        ]
-    return lines
+        reset.sums.extend(
+            [
+                f"for (int32_t c = 0; c < {row}; ++c) {{",
+                f"  IMSE_S32(imse_state + {plan.sums[ring.state.name]})[c] = {ring.rows} * {term};",
+                "}",
+            ]
+        )
 
 
-def _reset_plain(layout: Layout, source: Source, state: State, position: int) -> list[str]:
+def _reset_plain(reset: _Reset, layout: Layout, initial: str | None, state: State) -> None:
     value = layout.program.values[state.before]
-    placement = layout.placements.get(state.before)
-    if placement is None:
-        return []
-    start = placement.buffer.offset
+    start = layout.placements[state.before].buffer.offset
     size = value.elements * value.itemsize
-    initial = _initial(source, value, state, position)
-    if initial is None:
-        return [f"memset(imse_state + {start}, {value.zero_point}, {size});"]
-    assert state.initial is not None  # noqa: S101 - it was just written
+    if initial is None or state.initial is None:
+        reset.fills.append((start, size, value.zero_point))
+        return
     row = len(state.initial) * value.itemsize
-    return [
-        f"for (int32_t r = 0; r < {size // row}; ++r) {{",
-        f"  memcpy(imse_state + {start} + r * {row}, {initial}, {row});",
-        "}",
-    ]
+    reset.rows.append((start, row, size // row, row, initial))

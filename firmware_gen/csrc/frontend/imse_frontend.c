@@ -80,6 +80,21 @@ static inline float compress(float m2) {
     return scale + scale * power;
 }
 
+/* exp(-2 pi i m / 1024) for m < 768 out of the quarter wave. */
+static inline void turn(uint32_t m, float *re, float *im) {
+    const float a = imse_sine[m % HALF], b = imse_sine[HALF - m % HALF];
+    if (m < HALF) {
+        *re = b;
+        *im = -a;
+    } else if (m < 2 * HALF) {
+        *re = -a;
+        *im = -b;
+    } else {
+        *re = -b;
+        *im = a;
+    }
+}
+
 /* In-place complex FFT of 256 values (re im pairs) given in digit-reversed order. */
 static void fft(float *x) {
     for (uint32_t i = 0; i < 2 * HALF; i += 8) {
@@ -100,8 +115,11 @@ static void fft(float *x) {
     for (uint32_t length = 4; length < HALF; length *= 4) {
         const uint32_t step = HALF / 4 / length;
         for (uint32_t j = 0; j < length; ++j) {
-            const float *w = imse_twiddle[j * step];
-            const float w1r = w[0], w1i = w[1], w2r = w[2], w2i = w[3], w3r = w[4], w3i = w[5];
+            const uint32_t angle = 4 * j * step;
+            const float w1r = imse_sine[HALF - angle], w1i = -imse_sine[angle];
+            float w2r, w2i, w3r, w3i;
+            turn(2 * angle, &w2r, &w2i);
+            turn(3 * angle, &w3r, &w3i);
             for (uint32_t i = j; i < HALF; i += 4 * length) {
                 float *p0 = x + 2 * i;
                 float *p1 = p0 + 2 * length;
@@ -183,7 +201,9 @@ static float track_level(imse_frontend_t *frontend, const int16_t *pcm) {
     for (uint32_t n = 0; n < IMSE_HOP; ++n) {
         sum += (uint32_t)((int32_t)pcm[n] * pcm[n]);
     }
-    const float energy = (float)sum * (PCM_TO_UNIT * PCM_TO_UNIT / (float)IMSE_HOP);
+    /* (float)sum: both parts are exact, so the addition alone rounds. No 64-bit library call. */
+    const float whole = (float)(uint32_t)(sum >> 16) * 65536.0f + (float)(uint32_t)(sum & 0xffffu);
+    const float energy = whole * (PCM_TO_UNIT * PCM_TO_UNIT / (float)IMSE_HOP);
     float update = 1.0f / (float)(frontend->frames + 1u);
     if (update < IMSE_LEVEL_MIN_UPDATE) {
         update = IMSE_LEVEL_MIN_UPDATE;

@@ -11,6 +11,7 @@ import pytest
 
 from imse_mcu.core.audio_io import read_audio, to_pcm16, write_wav
 from imse_mcu.core.errors import ImseMcuError
+from imse_mcu.core.metrics import si_sdr_db
 from keras_imse.config import FrontendConfig
 from quantize.accuracy import (
     AccuracyLimits,
@@ -21,7 +22,7 @@ from quantize.accuracy import (
 )
 from quantize.errors import QuantizeError
 from quantize.layers import compare_layers, worst_layers
-from quantize.metrics import mean_scores, score_speech, si_sdr_db, sqnr_db
+from quantize.metrics import mean_scores, score_speech, sqnr_db
 from tests.unit.quantize.conftest import toy_features
 
 
