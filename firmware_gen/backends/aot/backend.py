@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from firmware_gen.backends.aot.emit import Emitter
-from firmware_gen.backends.aot.emit_dsp import DspEmitter
+from firmware_gen.backends.aot.emit.dsp import DspEmitter
+from firmware_gen.backends.aot.emit.portable import Emitter
 from firmware_gen.backends.aot.fold import fold_tables
 from firmware_gen.backends.aot.fuse import fuse_convolutions, fuse_products
 from firmware_gen.backends.aot.layout import Layout, make_layout

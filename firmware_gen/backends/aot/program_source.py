@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from firmware_gen.backends.aot.emit import Emitter, head_name
+from firmware_gen.backends.aot.emit.addresses import head_name
+from firmware_gen.backends.aot.emit.portable import Emitter
 from firmware_gen.backends.aot.layout import Layout
 from firmware_gen.backends.aot.memory import MemoryPlan
 from firmware_gen.backends.aot.nodes import State

@@ -1,4 +1,4 @@
-"""Layers that use the DSP kernels, and the packing of their weights.
+"""Layers that use the DSP kernels.
 
 A layer falls back to the portable kernel when its rounding parameters or its layout do not suit
 the fast one: multipliers of one half or more, sums that could exceed 30 bits, fused activations.
@@ -12,14 +12,22 @@ from math import lcm
 
 import numpy as np
 
-from firmware_gen.backends.aot.emit import Emitter
+from firmware_gen.backends.aot.emit.dsp_packing import (
+    FULL_RANGE,
+    SUM_LIMIT,
+    channel_scales,
+    pack_dense,
+    pack_depthwise,
+    pack_three_rows,
+    scale_parameters,
+)
+from firmware_gen.backends.aot.emit.portable import Emitter
 from firmware_gen.backends.aot.linear import sum_form
 from firmware_gen.backends.aot.loops import Loop
 from firmware_gen.backends.aot.nodes import (
     Binary,
     Convolution,
     MatMul,
-    Multiplier,
     Prelu,
     Program,
     Value,
@@ -27,11 +35,6 @@ from firmware_gen.backends.aot.nodes import (
 from firmware_gen.backends.aot.source import advance, looped, struct
 from firmware_gen.backends.fixedpoint import clamp, multiply
 
-_FULL_RANGE = (-128, 127)
-_SUM_LIMIT = 1 << 30
-_WORD_LIMIT = 1 << 31
-_MAX_SHIFT = 22
-_QUAD_ORDER = (0, 2, 1, 3)
 _SHORT_RUN = 4
 _STRIP_COLUMNS = 26
 _EXACT_HALF = (1 << 30, 0)
@@ -52,7 +55,7 @@ class DspEmitter(Emitter):
     @staticmethod
     def multiplies(program: Program, node: Binary) -> bool:
         y = program.values[node.outputs[0]]
-        full = (node.low, node.high) == _FULL_RANGE
+        full = (node.low, node.high) == FULL_RANGE
         return y.dtype == "int8" and full and scale_parameters(node.out, y.zero_point) is not None
 
     def convolution(self, node: Convolution) -> list[str]:
@@ -72,16 +75,12 @@ class DspEmitter(Emitter):
             lines += ["}", "{", *(f"  {line}" for line in self._dense(head, scales[:-1]))]
         return [*lines, "}"]
 
-    def _scratch(self, words: int) -> str:
-        self.scratch_bytes = max(self.scratch_bytes, 4 * words)
-        return f"IMSE_S32(imse_arena + {self.plan.arena_bytes})"
-
     def _dense(self, node: Convolution, scales: list[tuple[int, int, int, int]]) -> list[str]:
         x = self.place(node.inputs[0])
         channels, _, columns, depth = node.weights.shape
         merge = node.dilations[1] == 1 and x.strides[2] == depth and columns > 1
         taps, columns_per_run = self.taps(node, merge=merge)
-        loops, pixels, step, pitch = self._pixels(node)
+        loops, pixels, step, pitch = self.pixels(node)
         run = columns_per_run * depth
         packed = pack_dense(node.weights.reshape(channels, len(taps), run), scales)
         tables = np.array(node.tables, np.int8).reshape(-1, 256)
@@ -94,7 +93,7 @@ class DspEmitter(Emitter):
                 "weights": self.source.constant(f"weights_{self.index:03d}", packed),
                 "tables": table,
                 "table_step": 256 if len(tables) > 1 else 0,
-                "scratch": self._scratch(4 * len(taps) * -(-run // 4)),
+                "scratch": self.scratch(4 * len(taps) * -(-run // 4)),
                 "taps": len(taps),
                 "run": run,
                 "pixels": pixels,
@@ -116,7 +115,7 @@ class DspEmitter(Emitter):
     def _strips(self, node: Convolution, scales: list[tuple[int, int, int, int]]) -> list[str]:
         """A depthwise convolution; few channels are taken as more channels of fewer pixels."""
         channels = node.weights.shape[-1]
-        loops, pixels, step, pitch = self._pixels(node)
+        loops, pixels, step, pitch = self.pixels(node)
         if channels != self.value(node.inputs[0]).shape[3]:
             return super().convolution(node)
         if self._slides(node):
@@ -130,7 +129,7 @@ class DspEmitter(Emitter):
         out = f"{self.at(node.outputs[0])}{advance(loops, 0)}"
         copy: list[str] = []
         if repeat > 1 and pitch != channels:
-            place = f"IMSE_S8({self._scratch(-(-pixels * channels // 4))})"
+            place = f"IMSE_S8({self.scratch(-(-pixels * channels // 4))})"
             copy = [
                 f"{self.source.kernel('imse_copy_rows')}({out}, {pitch}, {place}, {channels}, "
                 f"{channels}, {pixels});"
@@ -164,7 +163,7 @@ class DspEmitter(Emitter):
 
     def _three_rows(self, node: Convolution, scales: list[tuple[int, int, int, int]]) -> list[str]:
         columns, channels = node.weights.shape[1:]
-        loops, pixels, step, pitch = self._pixels(node)
+        loops, pixels, step, pitch = self.pixels(node)
         taps, _ = self.taps(node, merge=False)
         strips = -(-pixels // max(_STRIP_COLUMNS - columns + 1, 1))
         strip = -(-pixels // strips)
@@ -178,7 +177,7 @@ class DspEmitter(Emitter):
                 "params": self.source.records(
                     f"channels_{self.index:03d}", "imse_scale_t", [(0, *q[1:]) for q in scales]
                 ),
-                "scratch": self._scratch(6 * (strip + columns - 1)),
+                "scratch": self.scratch(6 * (strip + columns - 1)),
                 "columns": columns,
                 "pixels": pixels,
                 "strip": strip,
@@ -195,7 +194,7 @@ class DspEmitter(Emitter):
     def binary(self, node: Binary) -> list[str]:
         y = self.value(node.outputs[0])
         parameters = scale_parameters(node.out, y.zero_point)
-        full = (node.low, node.high) == _FULL_RANGE
+        full = (node.low, node.high) == FULL_RANGE
         other = node.kind in ("div", "squared_difference")
         if y.dtype != "int8" or parameters is None or not full or other:
             return super().binary(node)
@@ -236,7 +235,7 @@ class DspEmitter(Emitter):
         self, node: Binary, inputs: tuple[int, ...], parameters: tuple[int, int, int]
     ) -> list[str] | None:
         """A product of rows with one value each, or None."""
-        loops = self._nest(node.outputs[0], inputs, (False, False))
+        loops = self.nest(node.outputs[0], inputs, (False, False))
         if node.table or loops.steps != (1, 1, 0) or not loops.loops:
             return None
         (a, b), rows, outer = inputs, loops.loops[-1], loops.loops[:-1]
@@ -280,7 +279,7 @@ class DspEmitter(Emitter):
             Lines of C.
         """
         dense = not stepped
-        loops = self._nest(node.outputs[0], inputs, (dense, dense))
+        loops = self.nest(node.outputs[0], inputs, (dense, dense))
         out = f"{self.at(node.outputs[0])}{advance(loops.loops, 0)}"
         first, second = (
             f"{self.at(index)}{advance(loops.loops, i + 1)}" for i, index in enumerate(inputs)
@@ -299,7 +298,7 @@ class DspEmitter(Emitter):
         """A sum with one multiplication; the second operand is looked up."""
         y = self.value(node.outputs[0])
         form = sum_form(node, self.value(inputs[0]), self.value(inputs[1]), y)
-        loops = self._nest(node.outputs[0], inputs, (True, True))
+        loops = self.nest(node.outputs[0], inputs, (True, True))
         if form is None or loops.steps != (1, 1, 1) or loops.count < _SHORT_RUN:
             return None
         members = {
@@ -341,7 +340,7 @@ class DspEmitter(Emitter):
         x, alpha = (self.value(index) for index in node.inputs)
         y = self.value(node.outputs[0])
         parameters = scale_parameters(node.negative, y.zero_point)
-        loops = self._nest(node.outputs[0], node.inputs, (True, False))
+        loops = self.nest(node.outputs[0], node.inputs, (True, False))
         rows = loops.loops[-1] if loops.loops else Loop(1, (0, 0, 0))
         outer = loops.loops[:-1]
         same_slopes = all(loop.steps[2] == 0 for loop in loops.loops)
@@ -379,17 +378,17 @@ class DspEmitter(Emitter):
         y = self.value(node.outputs[0])
         parameters = scale_parameters(node.out, y.zero_point)
         depth, cols = self._matmul_size(node, y)
-        if y.dtype != "int8" or parameters is None or depth * 255 * 255 >= _SUM_LIMIT:
+        if y.dtype != "int8" or parameters is None or depth * 255 * 255 >= SUM_LIMIT:
             return super().matmul(node)
         a, b = (self.value(index) for index in node.inputs)
-        loops, strides = self._matmul_strides(node)
+        loops, strides = self.matmul_strides(node)
         mantissa, add, shift = parameters
         quads = -(-depth // 4)
         lines = struct(
             "imse_matmul_dsp_t",
             {
                 "out": f"{{0, {mantissa}, {add}, {shift}}}",
-                "scratch": self._scratch(4 * quads * (1 + -(-cols // 2))),
+                "scratch": self.scratch(4 * quads * (1 + -(-cols // 2))),
                 "a_offset": -a.zero_point,
                 "b_offset": -b.zero_point,
                 "rows": y.shape[-2],
@@ -408,113 +407,3 @@ class DspEmitter(Emitter):
     def _matmul_size(self, node: MatMul, y: Value) -> tuple[int, int]:
         a = self.value(node.inputs[0])
         return a.shape[-2 if node.transpose_a else -1], y.shape[-1]
-
-
-def channel_scales(program: Program, node: Convolution) -> list[tuple[int, int, int, int]] | None:
-    """Doubled bias with the input's zero point, mantissa, addend and shift per channel.
-
-    Args:
-        program: The program.
-        node: A convolution.
-
-    Returns:
-        The parameters, or None when the DSP kernels do not suit the convolution.
-    """
-    x = program.values[node.inputs[0]]
-    if x.dtype != "int8" or (node.low, node.high) != _FULL_RANGE:
-        return None
-    if not node.depthwise and node.weights.shape[-1] != x.shape[3]:
-        return None
-    zero_point = program.values[node.rounded].zero_point
-    axes = (0, 1) if node.depthwise else (1, 2, 3)
-    wide = node.weights.astype(np.int64)
-    sums, sizes = wide.sum(axis=axes), np.abs(wide).sum(axis=axes)
-    rows = []
-    for channel, factor in enumerate(node.multipliers):
-        bias = node.bias[channel] - x.zero_point * int(sums[channel])
-        parameters = scale_parameters(factor, zero_point)
-        bound = abs(node.bias[channel]) + 256 * int(sizes[channel])
-        if parameters is None or bound >= _SUM_LIMIT:
-            return None
-        rows.append((2 * bias, *parameters))
-    return rows
-
-
-def scale_parameters(factor: Multiplier, zero_point: int) -> tuple[int, int, int] | None:
-    """Mantissa, addend and shift of the fast rounding.
-
-    Args:
-        factor: Fixed-point multiplier.
-        zero_point: Zero point of the output.
-
-    Returns:
-        The parameters, or None when the multiplier is not between 2**-23 and one half.
-    """
-    mantissa, shift = factor
-    right = -shift
-    if mantissa == 0 or not 1 <= right <= _MAX_SHIFT:
-        return None
-    return mantissa, (1 << (right - 1)) + (zero_point << right), right
-
-
-def pack_dense(weights: np.ndarray, scales: Sequence[Sequence[int]]) -> np.ndarray:
-    """Weights of a convolution as the DSP kernel reads them.
-
-    Args:
-        weights: int8 ``[channels][taps][run]``, an even number of channels.
-        scales: Doubled bias, mantissa, addend and shift per channel.
-
-    Returns:
-        int32 words, per pair of channels: the biases; two int16 per word, doubled, per tap and
-        quad 4 of each channel; mantissa, addend and shift of each channel.
-    """
-    channels, taps, run = weights.shape
-    padded = np.zeros((channels, taps, -(-run // 4) * 4), np.int16)
-    padded[:, :, :run] = 2 * weights.astype(np.int16)
-    quads = padded.reshape(-1, 2, taps, padded.shape[2] // 4, 4)[..., _QUAD_ORDER]
-    words = _words(quads.transpose(0, 2, 3, 1, 4)).reshape(channels // 2, -1)
-    records = np.array(scales, np.int32)
-    biases = records[:, 0].reshape(channels // 2, 2)
-    rounding = records[:, 1:].reshape(channels // 2, 6)
-    return np.concatenate([biases, words, rounding], axis=1)
-
-
-def pack_depthwise(weights: np.ndarray) -> np.ndarray:
-    """Weights of a depthwise convolution as the DSP kernel reads them.
-
-    Args:
-        weights: int8 ``[taps][channels]``, channels a multiple of 4.
-
-    Returns:
-        int32 words of two int16: doubled, per four channels and tap 4.
-    """
-    taps, channels = weights.shape
-    quads = (2 * weights.astype(np.int16)).reshape(taps, channels // 4, 4)[..., _QUAD_ORDER]
-    return _words(quads.transpose(1, 0, 2))
-
-
-def pack_three_rows(weights: np.ndarray, biases: Sequence[int]) -> np.ndarray:
-    """Weights of a depthwise convolution with three rows as the DSP kernel reads them.
-
-    Args:
-        weights: int8 ``[3][columns][channels]``, channels a multiple of 4.
-        biases: Doubled bias per channel.
-
-    Returns:
-        int32 words: per four channels the biases, then per column two int16 per word, doubled:
-        rows 0 and 1 of channel 0, of channel 2, row 2 of both, the same of channels 1 and 3.
-    """
-    columns, channels = weights.shape[1:]
-    quads = (2 * weights.astype(np.int16)).reshape(3, columns, channels // 4, 4)
-    halves = []
-    for first in (0, 1):
-        pair = quads[..., first::2]  # [row][column][quad][channel]
-        both = pair[:2].transpose(2, 1, 3, 0).reshape(channels // 4, columns, 4)
-        halves += [both, pair[2].transpose(1, 0, 2)]
-    words = _words(np.concatenate(halves, axis=2)).reshape(channels // 4, -1)
-    first_words = np.array(biases, np.int32).reshape(channels // 4, 4)
-    return np.concatenate([first_words, words], axis=1)
-
-
-def _words(values: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(values).astype("<i2").ravel().view("<i4").astype(np.int32)

@@ -1,0 +1,128 @@
+"""Rounding parameters and weights as the DSP kernels read them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from firmware_gen.backends.aot.nodes import Convolution, Multiplier, Program
+
+FULL_RANGE = (-128, 127)
+"""Limits of an int8 value."""
+
+SUM_LIMIT = 1 << 30
+"""Sums below it can be doubled in 32 bits."""
+
+_MAX_SHIFT = 22
+_QUAD_ORDER = (0, 2, 1, 3)
+
+
+def channel_scales(program: Program, node: Convolution) -> list[tuple[int, int, int, int]] | None:
+    """Doubled bias with the input's zero point, mantissa, addend and shift per channel.
+
+    Args:
+        program: The program.
+        node: A convolution.
+
+    Returns:
+        The parameters, or None when the DSP kernels do not suit the convolution.
+    """
+    x = program.values[node.inputs[0]]
+    if x.dtype != "int8" or (node.low, node.high) != FULL_RANGE:
+        return None
+    if not node.depthwise and node.weights.shape[-1] != x.shape[3]:
+        return None
+    zero_point = program.values[node.rounded].zero_point
+    axes = (0, 1) if node.depthwise else (1, 2, 3)
+    wide = node.weights.astype(np.int64)
+    sums, sizes = wide.sum(axis=axes), np.abs(wide).sum(axis=axes)
+    rows = []
+    for channel, factor in enumerate(node.multipliers):
+        bias = node.bias[channel] - x.zero_point * int(sums[channel])
+        parameters = scale_parameters(factor, zero_point)
+        bound = abs(node.bias[channel]) + 256 * int(sizes[channel])
+        if parameters is None or bound >= SUM_LIMIT:
+            return None
+        rows.append((2 * bias, *parameters))
+    return rows
+
+
+def scale_parameters(factor: Multiplier, zero_point: int) -> tuple[int, int, int] | None:
+    """Mantissa, addend and shift of the fast rounding.
+
+    Args:
+        factor: Fixed-point multiplier.
+        zero_point: Zero point of the output.
+
+    Returns:
+        The parameters, or None when the multiplier is not between 2**-23 and one half.
+    """
+    mantissa, shift = factor
+    right = -shift
+    if mantissa == 0 or not 1 <= right <= _MAX_SHIFT:
+        return None
+    return mantissa, (1 << (right - 1)) + (zero_point << right), right
+
+
+def pack_dense(weights: np.ndarray, scales: Sequence[Sequence[int]]) -> np.ndarray:
+    """Weights of a convolution as the DSP kernel reads them.
+
+    Args:
+        weights: int8 ``[channels][taps][run]``, an even number of channels.
+        scales: Doubled bias, mantissa, addend and shift per channel.
+
+    Returns:
+        int32 words, per pair of channels: the biases; two int16 per word, doubled, per tap and
+        quad 4 of each channel; mantissa, addend and shift of each channel.
+    """
+    channels, taps, run = weights.shape
+    padded = np.zeros((channels, taps, -(-run // 4) * 4), np.int16)
+    padded[:, :, :run] = 2 * weights.astype(np.int16)
+    quads = padded.reshape(-1, 2, taps, padded.shape[2] // 4, 4)[..., _QUAD_ORDER]
+    words = _words(quads.transpose(0, 2, 3, 1, 4)).reshape(channels // 2, -1)
+    records = np.array(scales, np.int32)
+    biases = records[:, 0].reshape(channels // 2, 2)
+    rounding = records[:, 1:].reshape(channels // 2, 6)
+    return np.concatenate([biases, words, rounding], axis=1)
+
+
+def pack_depthwise(weights: np.ndarray) -> np.ndarray:
+    """Weights of a depthwise convolution as the DSP kernel reads them.
+
+    Args:
+        weights: int8 ``[taps][channels]``, channels a multiple of 4.
+
+    Returns:
+        int32 words of two int16: doubled, per four channels and tap 4.
+    """
+    taps, channels = weights.shape
+    quads = (2 * weights.astype(np.int16)).reshape(taps, channels // 4, 4)[..., _QUAD_ORDER]
+    return _words(quads.transpose(1, 0, 2))
+
+
+def pack_three_rows(weights: np.ndarray, biases: Sequence[int]) -> np.ndarray:
+    """Weights of a depthwise convolution with three rows as the DSP kernel reads them.
+
+    Args:
+        weights: int8 ``[3][columns][channels]``, channels a multiple of 4.
+        biases: Doubled bias per channel.
+
+    Returns:
+        int32 words: per four channels the biases, then per column two int16 per word, doubled:
+        rows 0 and 1 of channel 0, of channel 2, row 2 of both, the same of channels 1 and 3.
+    """
+    columns, channels = weights.shape[1:]
+    quads = (2 * weights.astype(np.int16)).reshape(3, columns, channels // 4, 4)
+    halves = []
+    for first in (0, 1):
+        pair = quads[..., first::2]  # [row][column][quad][channel]
+        both = pair[:2].transpose(2, 1, 3, 0).reshape(channels // 4, columns, 4)
+        halves += [both, pair[2].transpose(1, 0, 2)]
+    words = _words(np.concatenate(halves, axis=2)).reshape(channels // 4, -1)
+    first_words = np.array(biases, np.int32).reshape(channels // 4, 4)
+    return np.concatenate([first_words, words], axis=1)
+
+
+def _words(values: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(values).astype("<i2").ravel().view("<i4").astype(np.int32)

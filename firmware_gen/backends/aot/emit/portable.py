@@ -1,0 +1,100 @@
+"""Nodes to C with the portable kernels: one function per node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from firmware_gen.backends.aot.emit.convolutions import ConvolutionLayers
+from firmware_gen.backends.aot.emit.elementwise import ElementwiseLayers
+from firmware_gen.backends.aot.emit.moves import MoveLayers
+from firmware_gen.backends.aot.emit.sums import SumLayers
+from firmware_gen.backends.aot.layout import Layout
+from firmware_gen.backends.aot.memory import MemoryPlan
+from firmware_gen.backends.aot.nodes import (
+    AveragePool,
+    Binary,
+    Concat,
+    Convolution,
+    MatMul,
+    Mean,
+    Node,
+    Pad,
+    Prelu,
+    Program,
+    ReciprocalRoot,
+    Requantize,
+    Reshape,
+    Slice,
+    Table,
+    Transpose,
+)
+from firmware_gen.backends.aot.source import Source
+
+
+class Emitter(ConvolutionLayers, ElementwiseLayers, SumLayers, MoveLayers):
+    """Writes the layers of one program with the portable kernels.
+
+    Args:
+        layout: Placements of all values.
+        plan: Offsets of the running sums.
+        source: Receives constants and functions.
+    """
+
+    def __init__(self, layout: Layout, plan: MemoryPlan, source: Source) -> None:
+        super().__init__(layout, plan, source)
+        self.handlers: dict[type[Node], Callable[..., list[str]]] = {
+            AveragePool: self.average_pool,
+            Binary: self.binary,
+            Concat: self.concat,
+            Convolution: self.convolution,
+            MatMul: self.matmul,
+            Mean: self.mean,
+            Pad: self.pad,
+            Prelu: self.prelu,
+            ReciprocalRoot: self.reciprocal_root,
+            Requantize: self.requantize,
+            Reshape: self.reshape,
+            Slice: self.slice,
+            Table: self.table,
+            Transpose: self.transpose,
+        }
+
+    @staticmethod
+    def looks_up(program: Program, node: Convolution) -> bool:
+        """Whether the kernel of a convolution can look up its results in tables."""
+        del program, node
+        return False
+
+    @staticmethod
+    def multiplies(program: Program, node: Binary) -> bool:
+        """Whether the kernel of a product can look up its first operand in a table."""
+        del program, node
+        return False
+
+    def run(self) -> None:
+        """Write all layers."""
+        for position, node in enumerate(self.program.nodes):
+            self.index = position
+            body = self.handlers[type(node)](node)
+            if body:
+                self.source.layer(self._name(node), self._comment(node), body)
+
+    # Names and addresses
+
+    def _name(self, node: Node) -> str:
+        kind = type(node).__name__.lower()
+        if isinstance(node, Convolution):
+            kind = "depthwise" if node.depthwise else "conv"
+            kind = "window" if node.outputs[0] in self.windows else kind
+        if isinstance(node, Binary):
+            kind = node.kind
+        return f"layer_{self.index:03d}_{kind}"
+
+    def _comment(self, node: Node) -> list[str]:
+        def shapes(indices: Sequence[int]) -> str:
+            return " ".join(
+                f"{'x'.join(map(str, self.value(i).shape)) or 'scalar'}" for i in indices
+            )
+
+        label = node.label.replace("*/", "").replace("/*", "")
+        return [f"{label}", f"{shapes(node.inputs)} -> {shapes(node.outputs)}"]
