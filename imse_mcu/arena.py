@@ -6,21 +6,18 @@ the image is built with an estimate, prepares the model on the emulator, and say
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from enum import IntEnum
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from imse_mcu.core.errors import ImseMcuError
 from imse_mcu.device import open_device
+from targets.protocol import DeviceState, NetworkState
 
 if TYPE_CHECKING:
     from firmware_gen.options import FirmwareOptions
     from imse_mcu.buildfolder import BuildFolder
-    from targets.emulators.unicorn import UnicornMachine
 
-_MESSAGE_BYTES = 160
 _ROUNDS = 6
 _SLACK_BYTES = 512
 
@@ -29,51 +26,40 @@ class ArenaError(ImseMcuError):
     """The interpreter in the image cannot prepare the model."""
 
 
-class TflmStatus(IntEnum):
-    """What became of the preparation, as the runner in the image says."""
-
-    NOT_PREPARED = 0
-    READY = 1
-    WRONG_SCHEMA = 2
-    REGISTRATION_FAILED = 3
-    ALLOCATION_FAILED = 4
-    WRONG_SHAPES = 5
-    INVOKE_FAILED = 6
-
-
 _REASONS = {
-    TflmStatus.NOT_PREPARED: "the image never prepared the model",
-    TflmStatus.WRONG_SCHEMA: "the library reads another version of the .tflite schema",
-    TflmStatus.REGISTRATION_FAILED: "the library could not register the model's operators",
-    TflmStatus.ALLOCATION_FAILED: "the arena is too small, or a kernel refuses an operator",
-    TflmStatus.WRONG_SHAPES: "the library sees other tensor sizes than the model has",
-    TflmStatus.INVOKE_FAILED: "a kernel failed while it computed",
+    NetworkState.NOT_PREPARED: "the image never prepared the model",
+    NetworkState.WRONG_SCHEMA: "the library reads another version of the .tflite schema",
+    NetworkState.REGISTRATION_FAILED: "the library could not register the model's operators",
+    NetworkState.ALLOCATION_FAILED: "the arena is too small, or a kernel refuses an operator",
+    NetworkState.WRONG_SHAPES: "the library sees other tensor sizes than the model has",
+    NetworkState.INVOKE_FAILED: "a kernel failed while it computed",
 }
 
 
-@dataclass(frozen=True)
-class ArenaUse:
-    """What the interpreter in an image says.
+def failure(state: DeviceState) -> ArenaError:
+    """Says in words why the network of an image does not work.
 
-    Attributes:
-        status: What became of the preparation.
-        used_bytes: Bytes of the arena that it took, 0 unless the model was prepared.
-        message: First complaint of the library, ``""`` if none or built without messages.
+    Args:
+        state: What the image says; its network is not ready.
     """
+    said = f"; it says: {state.message}" if state.message else ""
+    return ArenaError(
+        f"TFLM does not prepare the model: {_REASONS[state.network]} "
+        f"(arena of {state.arena_bytes:,} bytes){said}",
+        hint="the version of TFLM known to work is in docs/performance.md"
+        if state.message
+        else "build TFLM with BUILD_TYPE=release_with_logs to see what it says",
+    )
 
-    status: TflmStatus
-    used_bytes: int
-    message: str
 
-
-def measure(build: BuildFolder) -> ArenaUse | None:
+def measure(build: BuildFolder) -> DeviceState:
     """Lets the image of a build prepare its model on the emulator.
 
     Args:
         build: A compiled build with the tflm runtime.
 
     Returns:
-        What the interpreter says, or ``None`` where the emulator's memory cannot be read.
+        How the image fares after the first frame.
 
     Raises:
         ImseMcuError: If the image does not start, or fails in another way than in the network.
@@ -82,8 +68,6 @@ def measure(build: BuildFolder) -> ArenaUse | None:
     from targets.protocol import ErrorCode
 
     with open_device(build, "emulator") as device:
-        if device.machine is None:
-            return None
         info = device.link.hello()
         device.link.reset()
         try:
@@ -91,42 +75,20 @@ def measure(build: BuildFolder) -> ArenaUse | None:
         except DeviceFaultError as error:
             if error.error.code != ErrorCode.NETWORK_FAILED:
                 raise
-        return _read(device.machine)
-
-
-def _read(machine: UnicornMachine) -> ArenaUse:
-    """Reads what the runner left in its variables."""
-    status, used = _word(machine, "imse_tflm_status"), _word(machine, "imse_tflm_arena_used")
-    # The linker leaves it out where the library has no messages.
-    silent = machine.image.symbol("imse_tflm_message") is None
-    message = 0 if silent else _word(machine, "imse_tflm_message")
-    text = machine.read_memory(message, _MESSAGE_BYTES) if message else b""
-    return ArenaUse(TflmStatus(status), used, text.split(b"\0")[0].decode("ascii", "replace"))
-
-
-def _word(machine: UnicornMachine, symbol: str) -> int:
-    address = machine.image.symbol(symbol)
-    if address is None:
-        raise ArenaError(
-            f"the image has no symbol {symbol}", hint="build with --runtime tflm, unstripped"
-        )
-    return int(struct.unpack("<I", machine.read_memory(address, 4))[0])
+        return device.link.state()
 
 
 def fit(
     options: FirmwareOptions,
-    first: ArenaUse,
-    arena_bytes: int,
-    rebuild: Callable[[FirmwareOptions], tuple[ArenaUse, int]],
+    first: DeviceState,
+    rebuild: Callable[[FirmwareOptions], DeviceState],
 ) -> FirmwareOptions:
     """Finds the options with which the arena is as large as the interpreter needs.
 
     Args:
         options: Options of the image that was measured first.
         first: What it says.
-        arena_bytes: Size of its arena.
-        rebuild: Builds and measures with other options: what the interpreter then says, and the
-            size of the arena.
+        rebuild: Builds and measures with other options: what the interpreter then says.
 
     Returns:
         Options whose image was built last and prepares the model.
@@ -135,24 +97,17 @@ def fit(
         ArenaError: The interpreter does not prepare the model with any arena that was tried.
         ModelTooBigError: The arena it needs does not fit the target.
     """
-    use, size = first, arena_bytes
-    exact, slack = None, 0
+    state, exact, slack = first, None, 0
     for _ in range(_ROUNDS):
-        if use.status is TflmStatus.READY:
-            exact = use.used_bytes
-        elif use.status is not TflmStatus.ALLOCATION_FAILED:
+        if state.network is NetworkState.READY:
+            exact = state.arena_used_bytes
+        elif state.network is not NetworkState.ALLOCATION_FAILED:
             break
         elif exact is not None:
             slack += _SLACK_BYTES
-        wanted = size + size // 2 if exact is None else exact + slack
-        if use.status is TflmStatus.READY and options.tflm_arena_used_bytes == wanted:
+        wanted = state.arena_bytes * 3 // 2 if exact is None else exact + slack
+        if state.network is NetworkState.READY and options.tflm_arena_used_bytes == wanted:
             return options
         options = replace(options, tflm_arena_used_bytes=wanted)
-        use, size = rebuild(options)
-    said = f"; it says: {use.message}" if use.message else ""
-    raise ArenaError(
-        f"TFLM does not prepare the model: {_REASONS[use.status]} (arena of {size:,} bytes){said}",
-        hint="the version of TFLM known to work is in docs/performance.md"
-        if use.message
-        else "build TFLM with BUILD_TYPE=release_with_logs to see what it says",
-    )
+        state = rebuild(options)
+    raise failure(state)

@@ -95,7 +95,7 @@ def check_build(
         image = None
         if on is not None:
             device = stack.enter_context(open_device(build, on))
-            device.link.hello(expected_digest=host.quantized.digest)
+            device.greet(host.quantized.digest)
             image = functools.partial(_through_image, device, host)
         stage = stack.enter_context(
             reporter.stage(f"comparing int8 with float on {len(pairs)} recordings")

@@ -14,6 +14,7 @@ from imse_mcu.core.registry import UnknownNameError
 if TYPE_CHECKING:
     from targets.emulators.unicorn import UnicornMachine
     from targets.link import DeviceLink
+    from targets.protocol import DeviceInfo
 
 CycleMeaning = Literal["instructions", "cycles"]
 PLACES = ("emulator", "unicorn", "qemu", "serial:PORT")
@@ -37,6 +38,7 @@ class Device:
         counts: What a tick of its cycle counter stands for there.
         counts_per_tick: How many of them one tick stands for.
         machine: The emulated machine where it can be looked into, else None.
+        build_id: Hash that the linker left of the image that must run there.
     """
 
     place: str
@@ -44,6 +46,21 @@ class Device:
     counts: CycleMeaning
     counts_per_tick: float
     machine: UnicornMachine | None
+    build_id: str
+
+    def greet(self, model_digest: str) -> DeviceInfo:
+        """Makes sure that it is this build's image, and brings it to its initial state.
+
+        Args:
+            model_digest: SHA-256 of the .tflite that the image must hold.
+
+        Raises:
+            HandshakeError: Another model, image or version of the protocol.
+            LinkError: No answer, or the device reports a failure.
+        """
+        info = self.link.hello(expected_digest=model_digest, expected_build_id=self.build_id)
+        self.link.reset()
+        return info
 
 
 @contextlib.contextmanager
@@ -62,6 +79,7 @@ def open_device(build: BuildFolder, on: str) -> Iterator[Device]:
         DeviceChoiceError: If the target has no emulator, or the place is unknown.
         ImseMcuError: If the image does not start or the port cannot be opened.
     """
+    from targets.emulators.image import FirmwareImage
     from targets.link import DeviceLink
 
     target = build.target()
@@ -73,9 +91,10 @@ def open_device(build: BuildFolder, on: str) -> Iterator[Device]:
             raise DeviceChoiceError(
                 "no serial port given", hint="for example: --on serial:/dev/ttyACM0"
             )
+        build_id = FirmwareImage(build.artifact("elf")).build_id
         transport = SerialTransport(port, target.board.uart.baud)
         with DeviceLink(transport) as link:
-            yield Device("serial", link, "cycles", 1.0, None)
+            yield Device("serial", link, "cycles", 1.0, None, build_id)
     elif on in ("emulator", "unicorn", "qemu"):
         emulator = target.board.emulator
         if emulator is None or on not in ("emulator", emulator.kind):
@@ -102,10 +121,10 @@ def _emulated(build: BuildFolder, kind: str) -> Iterator[Device]:
         with QemuMachine(target, elf) as board:
             scale = board.instructions_per_cycle
             with DeviceLink(board.transport(), timeout_s=_QEMU_TIMEOUT_S) as link:
-                yield Device("qemu", link, "instructions", scale, None)
+                yield Device("qemu", link, "instructions", scale, None, board.image.build_id)
         return
     from targets.emulators.unicorn import UnicornMachine
 
     machine = UnicornMachine(target, elf)
     with DeviceLink(machine.transport()) as link:
-        yield Device("unicorn", link, "instructions", 1.0, machine)
+        yield Device("unicorn", link, "instructions", 1.0, machine, machine.image.build_id)

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from firmware_gen.project import FirmwareProject
     from firmware_gen.toolchain import BuildResult
     from targets.model import Target
+    from targets.protocol import DeviceState
 
 _FLASH_KEYS = ("code", "weights", "total")
 _RAM_KEYS = ("arena", "state", "stack", "buffers", "total")
@@ -318,24 +319,20 @@ def _fit_arena(
     """Builds again with the arena that the interpreter turns out to need on the emulator."""
     from firmware_gen.options import FirmwareOptions
     from firmware_gen.project import generate_project, write
-    from imse_mcu.arena import ArenaUse, fit, measure
+    from imse_mcu.arena import fit, measure
 
     state = project, compiled
 
-    def rebuild(options: FirmwareOptions) -> tuple[ArenaUse, int]:
+    def rebuild(options: FirmwareOptions) -> DeviceState:
         nonlocal state
         changed = generate_project(host.quantized, project.target, project.runtime, options)
         write(changed, place.path)
         state = changed, _compile(place.path, changed, reporter)
-        use = measure(place)
-        if use is None:
-            raise ValueError("the emulator was read before")
-        return use, state[1].ram_bytes["arena"]
+        return measure(place)
 
-    first = measure(place)
-    if first is None:
-        return state
-    fit(project.options, first, compiled.ram_bytes["arena"], rebuild)
+    with reporter.stage("asking the interpreter how much memory it needs"):
+        first = measure(place)
+    fit(project.options, first, rebuild)
     return state
 
 

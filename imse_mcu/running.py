@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from targets.protocol import FrameResult
+    from targets.link import DeviceLink
+    from targets.protocol import DeviceInfo, FrameResult
 
 _TOP_FUNCTIONS = 40
 
@@ -34,6 +35,36 @@ class Spread:
 
 
 @dataclass(frozen=True)
+class MeasuredCycles:
+    """What a board's own cycle counter says.
+
+    Attributes:
+        frame: Cycles per frame, analysis and synthesis included.
+        frames: Frames that were measured.
+        frames_per_second: Frames per second of audio.
+        clock_hz: Processor clock that the board states.
+    """
+
+    frame: Spread
+    frames: int
+    frames_per_second: float
+    clock_hz: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the measurement as plain data, in the form of ``report.json``."""
+        per_second = self.frames_per_second / self.clock_hz
+        return {
+            "cycles_per_frame": {
+                "value": round(self.frame.mean),
+                "method": f"measured: the board's cycle counter, mean of {self.frames} frames, "
+                f"largest {self.frame.maximum}",
+            },
+            "real_time_factor": round(self.frame.mean * per_second, 4),
+            "worst_real_time_factor": round(self.frame.maximum * per_second, 4),
+        }
+
+
+@dataclass(frozen=True)
 class RunReport:
     """What a run of the image showed.
 
@@ -41,6 +72,7 @@ class RunReport:
         place: ``unicorn``, ``qemu`` or ``serial``.
         runtime: Runtime that the image says it has.
         model_digest: SHA-256 of the model that the image says it has.
+        build_id: Hash of the whole image that the image says it has.
         frames: Frames streamed.
         duration_s: Length of the recording in seconds.
         mismatching_frames: Frames whose mask or phase differs from the TFLM host interpreter.
@@ -53,10 +85,13 @@ class RunReport:
             noisy to enhanced samples (``imse-mcu enhance``).
         counts: What ``network`` and ``frame`` count: instructions on an emulator, cycles on a
             board.
+        clock_hz: Processor clock that the image states.
+        frames_per_second: Frames per second of audio.
         network: Count per frame of the network alone.
         frame: Count per frame of analysis, network and synthesis.
-        stack_bytes: Size of the stack, None when not known.
-        peak_stack_bytes: Most of it used, None when not known.
+        frame_counts: The same of every frame.
+        stack_bytes: Size of the stack.
+        peak_stack_bytes: Most of it used, as the image itself sees it.
         line: Repairs on the line (requests, retries, damaged packets).
         functions: Instructions per frame by function, most first; empty on a board.
     """
@@ -64,6 +99,7 @@ class RunReport:
     place: str
     runtime: str
     model_digest: str
+    build_id: str
     frames: int
     duration_s: float
     mismatching_frames: int
@@ -72,10 +108,13 @@ class RunReport:
     audio_snr_db: float
     differing_samples: int
     counts: CycleMeaning
+    clock_hz: int
+    frames_per_second: float
     network: Spread
     frame: Spread
-    stack_bytes: int | None
-    peak_stack_bytes: int | None
+    frame_counts: tuple[int, ...]
+    stack_bytes: int
+    peak_stack_bytes: int
     line: Mapping[str, int] = field(default_factory=dict)
     functions: Mapping[str, float] = field(default_factory=dict)
 
@@ -84,12 +123,20 @@ class RunReport:
         """Whether every frame's network output equals the TFLM host interpreter's."""
         return self.mismatching_frames == 0
 
+    @property
+    def cycles(self) -> MeasuredCycles | None:
+        """Cycles that a board measured, None where instructions were counted."""
+        if self.counts != "cycles":
+            return None
+        return MeasuredCycles(self.frame, self.frames, self.frames_per_second, self.clock_hz)
+
     def to_json(self) -> dict[str, Any]:
         """Returns the report as plain data."""
         return {
             "place": self.place,
             "runtime": self.runtime,
             "model_digest": self.model_digest,
+            "build_id": self.build_id,
             "frames": self.frames,
             "duration_s": round(self.duration_s, 4),
             "bit_exact": self.bit_exact,
@@ -99,8 +146,11 @@ class RunReport:
             "audio_snr_db": round(self.audio_snr_db, 2),
             "differing_samples": self.differing_samples,
             "counts": self.counts,
+            "clock_hz": self.clock_hz,
             "network_per_frame": self.network.to_json(),
             "frame_per_frame": self.frame.to_json(),
+            "frame_counts": list(self.frame_counts),
+            "measured": self.cycles.to_json() if self.cycles else None,
             "stack_bytes": self.stack_bytes,
             "peak_stack_bytes": self.peak_stack_bytes,
             "line": dict(self.line),
@@ -149,14 +199,13 @@ def run_recording(
     """
     with open_device(build, on) as device:
         with reporter.stage(f"starting the image on {on}"):
-            info = device.link.hello(expected_digest=host.quantized.digest)
-            device.link.reset()
+            info = device.greet(host.quantized.digest)
         if device.machine is not None:
             device.machine.reset_profile()
         with reporter.stage(f"streaming {len(pcm) / 16000:.1f} s through the image") as stage:
             enhanced, results = stream(device, pcm, host.frontend.hop, stage.update)
         with reporter.stage("comparing with this machine"):
-            report = _compare(device, host, pcm, enhanced, results, info.runtime)
+            report = _compare(device, host, pcm, enhanced, results, info)
     return DeviceRun(enhanced, report)
 
 
@@ -183,10 +232,27 @@ def stream(
     results = []
     for index in range(frames):
         block = padded[index * hop : (index + 1) * hop].astype("<i2").tobytes()
-        results.append(device.link.process(block, tensors=True))
+        results.append(_process(device.link, block))
         progress(index + 1, frames)
     out = np.frombuffer(b"".join(r.pcm for r in results), "<i2").astype(np.int16)
     return out[hop : hop + len(pcm)], results
+
+
+def _process(link: DeviceLink, block: bytes) -> FrameResult:
+    """Enhances one frame; a network that fails says why."""
+    from imse_mcu.arena import failure
+    from targets.link import DeviceFaultError
+    from targets.protocol import ErrorCode, NetworkState
+
+    try:
+        return link.process(block, tensors=True)
+    except DeviceFaultError as error:
+        if error.error.code != ErrorCode.NETWORK_FAILED:
+            raise
+        state = link.state()
+        if state.network is NetworkState.READY:
+            raise
+        raise failure(state) from error
 
 
 def _compare(
@@ -195,21 +261,22 @@ def _compare(
     pcm: NDArray[np.int16],
     enhanced: NDArray[np.int16],
     results: list[FrameResult],
-    runtime: str,
+    info: DeviceInfo,
 ) -> RunReport:
     """Compares what the device returned with this machine."""
     import numpy as np
 
     samples = pcm.astype(np.float32) / np.float32(32768.0)
     wrong = mismatching_frames(host, results)
-    stats = device.machine.stats() if device.machine is not None else None
+    state = device.link.state()
     functions = {}
     if device.machine is not None:
         profile = list(device.machine.profile().items())[:_TOP_FUNCTIONS]
         functions = {name: total / len(results) for name, total in profile}
     return RunReport(
         place=device.place,
-        runtime=runtime,
+        runtime=info.runtime,
+        build_id=info.build_id,
         model_digest=host.quantized.digest,
         frames=len(results),
         duration_s=len(pcm) / host.frontend.sample_rate_hz,
@@ -219,10 +286,13 @@ def _compare(
         audio_snr_db=snr_db(_with_device_masks(host, samples, results), enhanced),
         differing_samples=int(np.sum(host.enhance(samples, "int8") != enhanced)),
         counts=device.counts,
+        clock_hz=info.clock_hz,
+        frames_per_second=host.frontend.frames_per_second,
         network=_spread([r.network_cycles for r in results], device.counts_per_tick),
         frame=_spread([r.frame_cycles for r in results], device.counts_per_tick),
-        stack_bytes=stats.stack_bytes if stats else None,
-        peak_stack_bytes=stats.peak_stack_bytes if stats else None,
+        frame_counts=tuple(round(r.frame_cycles * device.counts_per_tick) for r in results),
+        stack_bytes=state.stack_bytes,
+        peak_stack_bytes=state.stack_peak_bytes,
         line=device.link.counters.to_json(),
         functions=functions,
     )

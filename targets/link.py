@@ -19,6 +19,7 @@ from targets.protocol import (
     TRANSMISSION_ERRORS,
     DeviceError,
     DeviceInfo,
+    DeviceState,
     ErrorCode,
     FrameResult,
     Packet,
@@ -151,16 +152,21 @@ class DeviceLink:
         )
 
     def hello(
-        self, *, expected_digest: str | None = None, expected_runtime: str | None = None
+        self,
+        *,
+        expected_digest: str | None = None,
+        expected_runtime: str | None = None,
+        expected_build_id: str | None = None,
     ) -> DeviceInfo:
         """Ask the device who it is.
 
         Args:
             expected_digest: SHA-256 of the .tflite the image must hold, 64 hexadecimal digits.
             expected_runtime: Name of the runtime the image must hold.
+            expected_build_id: Hash of the whole image that must run, 40 hexadecimal digits.
 
         Raises:
-            HandshakeError: Other protocol version, other model, other runtime.
+            HandshakeError: Other protocol version, other model, other runtime, other image.
             LinkTimeoutError: No answer.
             DeviceFaultError: The device reported a failure.
         """
@@ -185,6 +191,12 @@ class DeviceLink:
                 f"expected {expected_runtime!r}",
                 hint="flash this build first: imse-mcu flash DIR",
             )
+        if expected_build_id is not None and info.build_id != expected_build_id.lower():
+            raise HandshakeError(
+                f"the device on {where} runs image {info.build_id[:12]}… with the right model, "
+                f"expected image {expected_build_id.lower()[:12]}…",
+                hint="flash this build first: imse-mcu flash DIR",
+            )
         if info.hop == 0 or info.sample_rate_hz == 0:
             raise HandshakeError(f"the device on {where} states no frame size or sample rate")
         self._info = info
@@ -198,6 +210,16 @@ class DeviceLink:
             DeviceFaultError: The device reported a failure.
         """
         self._exchange(PacketType.RESET, b"", 0, PacketType.RESET_DONE, "a reset")
+
+    def state(self) -> DeviceState:
+        """Ask how the image fares: the network's preparation, arena and stack in use.
+
+        Raises:
+            LinkTimeoutError: No answer.
+            DeviceFaultError: The device reported a failure.
+        """
+        answer = self._exchange(PacketType.STATUS, b"", 0, PacketType.STATE, "a status request")
+        return DeviceState.decode(answer.payload)
 
     def process(self, pcm: bytes, *, tensors: bool = False) -> FrameResult:
         """Send one frame and return the enhanced one.

@@ -19,7 +19,7 @@ from enum import IntEnum
 
 from targets.errors import TargetError
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 MAGIC = b"IM"
 HEADER = struct.Struct("<2sBBHH")
 CRC = struct.Struct("<I")
@@ -37,9 +37,11 @@ class PacketType(IntEnum):
     HELLO = 0x01
     RESET = 0x02
     FRAME = 0x03
+    STATUS = 0x04
     INFO = 0x81
     RESET_DONE = 0x82
     RESULT = 0x83
+    STATE = 0x84
     ERROR = 0xFF
 
 
@@ -193,7 +195,7 @@ class PacketDecoder:
             yield Packet(kind, seq, payload, flags)
 
 
-_INFO = struct.Struct("<HHIIHHHH32s8s")
+_INFO = struct.Struct("<HHIIHHHH32s8s20s")
 
 
 @dataclass(frozen=True)
@@ -210,6 +212,7 @@ class DeviceInfo:
         phase_bytes: Size of the phase tensor.
         model_digest: SHA-256 of the .tflite, 64 hexadecimal digits.
         runtime: Name of the runtime, e.g. ``aot``.
+        build_id: Hash of the whole image by its linker, 40 hexadecimal digits.
     """
 
     protocol_version: int
@@ -221,6 +224,7 @@ class DeviceInfo:
     phase_bytes: int
     model_digest: str
     runtime: str
+    build_id: str
 
     def encode(self) -> bytes:
         """The payload."""
@@ -235,6 +239,7 @@ class DeviceInfo:
             0,
             bytes.fromhex(self.model_digest),
             self.runtime.encode("ascii"),
+            bytes.fromhex(self.build_id),
         )
 
     @classmethod
@@ -249,12 +254,23 @@ class DeviceInfo:
                 f"the device's INFO packet has {len(payload)} bytes, expected {_INFO.size}",
                 hint="the image speaks another version of the protocol: build and flash it again",
             )
-        version, hop, rate, clock, features, mask, phase, _, digest, runtime = _INFO.unpack(payload)
+        version, hop, rate, clock, features, mask, phase, _, digest, runtime, build = _INFO.unpack(
+            payload
+        )
         name = runtime.rstrip(b"\0")
         if not name.isascii():
             raise ProtocolError("the device's INFO packet has a runtime name that is not ASCII")
         return cls(
-            version, hop, rate, clock, features, mask, phase, digest.hex(), name.decode("ascii")
+            version,
+            hop,
+            rate,
+            clock,
+            features,
+            mask,
+            phase,
+            digest.hex(),
+            name.decode("ascii"),
+            build.hex(),
         )
 
 
@@ -327,6 +343,69 @@ class FrameResult:
             position += size
         tensors = Tensors(*parts[1:]) if flags & FLAG_TENSORS else None
         return cls(network_cycles, frame_cycles, parts[0], tensors)
+
+
+class NetworkState(IntEnum):
+    """What became of the preparation of the network."""
+
+    NOT_PREPARED = 0
+    READY = 1
+    WRONG_SCHEMA = 2
+    REGISTRATION_FAILED = 3
+    ALLOCATION_FAILED = 4
+    WRONG_SHAPES = 5
+    INVOKE_FAILED = 6
+
+
+_STATE = struct.Struct("<IIIII")
+
+
+@dataclass(frozen=True)
+class DeviceState:
+    """Content of STATE: how the image fares.
+
+    Attributes:
+        network: What became of the preparation of the network.
+        arena_bytes: Size of the interpreter's arena, 0 where there is no interpreter.
+        arena_used_bytes: What the interpreter took of it, 0 unless it prepared the model.
+        stack_bytes: Size of the stack.
+        stack_peak_bytes: Most of it that was used since the start.
+        message: First complaint of the interpreter's library, empty if it made none.
+    """
+
+    network: NetworkState
+    arena_bytes: int
+    arena_used_bytes: int
+    stack_bytes: int
+    stack_peak_bytes: int
+    message: str = ""
+
+    def encode(self) -> bytes:
+        """The payload."""
+        return _STATE.pack(
+            self.network,
+            self.arena_bytes,
+            self.arena_used_bytes,
+            self.stack_bytes,
+            self.stack_peak_bytes,
+        ) + self.message.encode("ascii", "replace")
+
+    @classmethod
+    def decode(cls, payload: bytes) -> DeviceState:
+        """Read the payload.
+
+        Raises:
+            ProtocolError: Too short, or an unknown state of the network.
+        """
+        if len(payload) < _STATE.size:
+            raise ProtocolError(
+                f"the device's STATE packet has {len(payload)} bytes, expected {_STATE.size}"
+            )
+        network, arena, arena_used, stack, stack_peak = _STATE.unpack_from(payload)
+        if network not in NetworkState.__members__.values():
+            raise ProtocolError(f"the device's network is in the unknown state {network}")
+        message = payload[_STATE.size :].decode("ascii", "replace")
+        return cls(NetworkState(network), arena, arena_used, stack, stack_peak, message)
 
 
 _FAULT = struct.Struct("<BIII")

@@ -59,10 +59,13 @@ def command(session: Session, build: Path, source: Path, output: Path | None, on
         f"  {report.counts:<12}  {report.frame.mean:.0f} per frame (largest {report.frame.maximum})"
         f", network {report.network.mean:.0f}",
     ]
-    if report.peak_stack_bytes is not None:
+    if report.cycles is not None:
+        measured = report.cycles.to_json()
         lines.append(
-            f"  stack         {report.peak_stack_bytes} of {report.stack_bytes} bytes used"
+            f"  real time     factor {measured['real_time_factor']:.3f}, worst frame "
+            f"{measured['worst_real_time_factor']:.3f}, measured at {report.clock_hz / 1e6:g} MHz"
         )
+    lines.append(f"  stack         {report.peak_stack_bytes} of {report.stack_bytes} bytes used")
     lines += [f"  enhanced      {result.output}", f"  page          {result.page}"]
     session.emit(data, "\n".join(lines))
     return 0 if report.bit_exact else 1

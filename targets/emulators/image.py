@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
-from elftools.elf.sections import SymbolTableSection
+from elftools.elf.sections import NoteSection, SymbolTableSection
 
 from targets.emulators.errors import ImageError
 
@@ -46,6 +46,13 @@ class Function:
 class FirmwareImage:
     """A linked 32-bit Arm ELF executable.
 
+    Attributes:
+        path: The ELF file.
+        segments: What is programmed, and where.
+        build_id: Hash that the linker left of the whole image, 40 hexadecimal digits, or ``""``.
+        symbols: Value by name.
+        functions: Functions by address.
+
     Args:
         path: The ELF file.
 
@@ -67,6 +74,7 @@ class FirmwareImage:
                 )
                 functions: dict[int, Function] = {}
                 symbols: dict[str, int] = {}
+                self.build_id = _build_id(elf)
                 for section in elf.iter_sections():
                     if not isinstance(section, SymbolTableSection):
                         continue
@@ -102,6 +110,15 @@ class FirmwareImage:
         """Name of the function that holds an address; the address itself if none does."""
         index = self.function_index(address)
         return f"<0x{address:08x}>" if index is None else self.functions[index].name
+
+
+def _build_id(elf: ELFFile) -> str:
+    """Hash that the linker left of the whole image, 40 hexadecimal digits; "" if it left none."""
+    section = elf.get_section_by_name(".note.gnu.build-id")
+    if not isinstance(section, NoteSection):
+        return ""
+    notes = (note for note in section.iter_notes() if note["n_type"] == "NT_GNU_BUILD_ID")
+    return next((str(note["n_desc"]) for note in notes), "")
 
 
 def _collect(symbol: object, symbols: dict[str, int], functions: dict[int, Function]) -> None:

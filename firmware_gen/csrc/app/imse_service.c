@@ -12,11 +12,17 @@
 
 #define RUNTIME_NAME_BYTES 8u
 #define DIGEST_BYTES 32u
-#define INFO_BYTES (2 + 2 + 4 + 4 + 4 * 2 + DIGEST_BYTES + RUNTIME_NAME_BYTES)
+#define BUILD_ID_BYTES 20u
+#define INFO_BYTES (2 + 2 + 4 + 4 + 4 * 2 + DIGEST_BYTES + RUNTIME_NAME_BYTES + BUILD_ID_BYTES)
+#define STATE_BYTES (5 * 4)
+#define MESSAGE_BYTES 120u
 #define RESULT_BYTES (4 + 4 + 2 * IMSE_HOP)
 #define TENSOR_BYTES (IMSE_FEATURE_BYTES + IMSE_MASK_BYTES + IMSE_PHASE_BYTES)
 
 #define BUFFER __attribute__((section(".bss.imse_buffers"), aligned(16)))
+
+/* What the linker made of the whole image: the end of its GNU build-id note. */
+extern const uint8_t __build_id__[];
 
 static imse_receiver_t receiver BUFFER;
 static int16_t pcm[IMSE_HOP] BUFFER; /* input of a frame, then its output */
@@ -60,6 +66,30 @@ static void send_info(uint16_t seq) {
     imse_send_u16(0);
     imse_send(digest, sizeof digest);
     imse_send(runtime, sizeof runtime);
+    imse_send(__build_id__, BUILD_ID_BYTES);
+    imse_send_end();
+}
+
+__attribute__((weak)) void imse_network_status(imse_network_status_t *status) {
+    *status = (imse_network_status_t){IMSE_NETWORK_READY, 0, 0, 0};
+}
+
+static void send_state(uint16_t seq) {
+    imse_network_status_t status;
+    imse_network_status(&status);
+    uint16_t length = 0;
+    while (status.message && length < MESSAGE_BYTES && status.message[length] != '\0') {
+        ++length;
+    }
+    imse_send_begin(IMSE_PACKET_STATE, 0, seq, (uint16_t)(STATE_BYTES + length));
+    imse_send_u32(status.state);
+    imse_send_u32(status.arena_bytes);
+    imse_send_u32(status.arena_used_bytes);
+    imse_send_u32(platform_stack_bytes());
+    imse_send_u32(platform_stack_peak_bytes());
+    if (length != 0) {
+        imse_send(status.message, length);
+    }
     imse_send_end();
 }
 
@@ -97,7 +127,7 @@ static void handle_frame(const imse_packet_t *packet) {
 static void handle(const imse_packet_t *packet) {
     service.seq = packet->seq;
     const uint16_t expected = packet->type == IMSE_PACKET_FRAME ? sizeof pcm : 0;
-    if (packet->type < IMSE_PACKET_HELLO || packet->type > IMSE_PACKET_FRAME) {
+    if (packet->type < IMSE_PACKET_HELLO || packet->type > IMSE_PACKET_STATUS) {
         send_error(packet->seq, IMSE_ERROR_TYPE);
     } else if (packet->length != expected) {
         send_error(packet->seq, IMSE_ERROR_LENGTH);
@@ -105,6 +135,8 @@ static void handle(const imse_packet_t *packet) {
         handle_frame(packet);
     } else if (packet->type == IMSE_PACKET_HELLO) {
         send_info(packet->seq);
+    } else if (packet->type == IMSE_PACKET_STATUS) {
+        send_state(packet->seq);
     } else {
         service.active = 1;
         service.has_result = 0;

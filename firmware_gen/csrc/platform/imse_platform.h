@@ -20,6 +20,10 @@ void platform_uart_write(const uint8_t *data, size_t size);
 /* Processor cycles, wrapping at 2^32. */
 uint32_t platform_cycles(void);
 
+/* Size of the main stack, and the most of it that was used since the start, in bytes. */
+uint32_t platform_stack_bytes(void);
+uint32_t platform_stack_peak_bytes(void);
+
 /* Restarts the chip. */
 __attribute__((noreturn)) void platform_restart(void);
 

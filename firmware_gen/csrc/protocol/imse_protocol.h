@@ -14,15 +14,17 @@
 
 #include "imse_model_config.h"
 
-#define IMSE_PROTOCOL_VERSION 1u
+#define IMSE_PROTOCOL_VERSION 2u
 
 /* Packet types; answers have bit 7 set. */
 #define IMSE_PACKET_HELLO 0x01u
 #define IMSE_PACKET_RESET 0x02u
 #define IMSE_PACKET_FRAME 0x03u
+#define IMSE_PACKET_STATUS 0x04u
 #define IMSE_PACKET_INFO 0x81u
 #define IMSE_PACKET_RESET_DONE 0x82u
 #define IMSE_PACKET_RESULT 0x83u
+#define IMSE_PACKET_STATE 0x84u
 #define IMSE_PACKET_ERROR 0xffu
 
 /* Flag of FRAME and RESULT: the tensors features, mask and phase follow the PCM. */

@@ -6,29 +6,31 @@ import pytest
 
 from firmware_gen.backends.tflm.arena import measured_arena_bytes
 from firmware_gen.options import FirmwareOptions
-from imse_mcu.arena import ArenaError, ArenaUse, TflmStatus, fit
+from imse_mcu.arena import ArenaError, fit
+from targets.protocol import DeviceState, NetworkState
 
 
 class Image:
     """An interpreter that takes ``used`` bytes and needs ``extra`` more while it prepares."""
 
-    def __init__(self, used: int, extra: int = 0, status: TflmStatus = TflmStatus.READY) -> None:
+    def __init__(
+        self, used: int, extra: int = 0, status: NetworkState = NetworkState.READY
+    ) -> None:
         self.used, self.extra, self.status = used, extra, status
         self.sizes: list[int] = []
 
-    def run(self, size: int) -> ArenaUse:
+    def run(self, size: int) -> DeviceState:
         self.sizes.append(size)
         if size < self.used + self.extra:
-            return ArenaUse(TflmStatus.ALLOCATION_FAILED, 0, "too small")
-        return ArenaUse(self.status, self.used, "")
+            return DeviceState(NetworkState.ALLOCATION_FAILED, size, 0, 8192, 340, "too small")
+        return DeviceState(self.status, size, self.used, 8192, 1128)
 
-    def rebuild(self, options: FirmwareOptions) -> tuple[ArenaUse, int]:
+    def rebuild(self, options: FirmwareOptions) -> DeviceState:
         assert options.tflm_arena_used_bytes is not None
-        size = measured_arena_bytes(options.tflm_arena_used_bytes)
-        return self.run(size), size
+        return self.run(measured_arena_bytes(options.tflm_arena_used_bytes))
 
     def fit(self, estimate: int) -> FirmwareOptions:
-        return fit(FirmwareOptions(), self.run(estimate), estimate, self.rebuild)
+        return fit(FirmwareOptions(), self.run(estimate), self.rebuild)
 
 
 def test_one_more_build_when_the_estimate_was_enough() -> None:
@@ -54,8 +56,8 @@ def test_no_arena_is_large_enough() -> None:
         Image(10**9).fit(20_000)
 
 
-@pytest.mark.parametrize("status", [TflmStatus.WRONG_SCHEMA, TflmStatus.INVOKE_FAILED])
-def test_other_failures_are_not_tried_again(status: TflmStatus) -> None:
+@pytest.mark.parametrize("status", [NetworkState.WRONG_SCHEMA, NetworkState.INVOKE_FAILED])
+def test_other_failures_are_not_tried_again(status: NetworkState) -> None:
     image = Image(10_000, status=status)
     with pytest.raises(ArenaError, match="TFLM does not prepare the model: ") as caught:
         image.fit(20_000)

@@ -18,6 +18,7 @@ from imse_mcu.cycles import from_instructions, from_macs
 from imse_mcu.profiling import Change, compare_builds, describe, profile_of
 from imse_mcu.report.figures import audio_uri, spectrogram_uri
 from imse_mcu.report.page import Clip, render_page
+from imse_mcu.running import MeasuredCycles, Spread
 from targets.loader import load_target
 
 
@@ -101,8 +102,8 @@ RUN = {
     "first_mismatch": 4,
     "audio_snr_db": 98.7,
     "differing_samples": 0,
-    "counts": "cycles",
-    "frame_per_frame": {"min": 1, "mean": 2.0, "max": 3},
+    "clock_hz": 480_000_000,
+    "measured": MeasuredCycles(Spread(1, 1_920_000.4, 2_880_000), 7, 62.5, 480_000_000).to_json(),
 }
 
 
@@ -149,7 +150,18 @@ def test_page_after_a_run_has_players_and_says_what_differs(record: dict[str, An
     links = parsed(page).links
     assert [link.partition(";")[0] for link in links] == 2 * ["data:audio/wav", "data:image/png"]
     assert "2 frames differ" in page
-    assert "cycle counter of the board" in page
+    text = " ".join(page.split())
+    assert "the board&#39;s cycle counter, mean of 7 frames, largest 2880000" in text
+    assert "<b>0.25</b> <span>real-time factor, measured on the board" in text
+    assert "the same at 480 MHz; worst frame 0.375" in text
+    assert "by the cycle model" not in text
+
+
+def test_page_after_a_run_on_an_emulator_measures_no_cycles(record: dict[str, Any]) -> None:
+    page = render_page(record, run={**RUN, "measured": None})
+    parsed(page)
+    assert "by the cycle model" in page
+    assert "measured" not in page
 
 
 def test_page_without_an_image(record: dict[str, Any]) -> None:

@@ -10,8 +10,10 @@ from targets.protocol import (
     FLAG_TENSORS,
     DeviceError,
     DeviceInfo,
+    DeviceState,
     ErrorCode,
     FrameResult,
+    NetworkState,
     Packet,
     PacketDecoder,
     PacketType,
@@ -20,7 +22,9 @@ from targets.protocol import (
 
 HOP = 8
 DIGEST = "0123456789abcdef" * 4
-INFO = DeviceInfo(1, HOP, 16000, 1_000_000, 6, 3, 2, DIGEST, "aot")
+BUILD_ID = "fedcba98" * 5
+INFO = DeviceInfo(2, HOP, 16000, 1_000_000, 6, 3, 2, DIGEST, "aot", BUILD_ID)
+STATE = DeviceState(NetworkState.READY, 2048, 1234, 8192, 340, "a complaint")
 
 
 def answer_to(pcm: bytes, state: int) -> bytes:
@@ -58,6 +62,8 @@ class FakeDevice:
             return Packet(PacketType.ERROR, packet.seq, self.fail_with.encode()).encode()
         if packet.type == PacketType.HELLO:
             return Packet(PacketType.INFO, packet.seq, self.info.encode()).encode()
+        if packet.type == PacketType.STATUS:
+            return Packet(PacketType.STATE, packet.seq, STATE.encode()).encode()
         if packet.type == PacketType.RESET:
             self.state, self.stored = 0, None
             return Packet(PacketType.RESET_DONE, packet.seq).encode()

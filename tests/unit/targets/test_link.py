@@ -55,11 +55,12 @@ def test_a_clean_conversation() -> None:
             assert result.pcm == device.answer_to(frame, index)
             assert result.network_cycles == 100 + index
             assert (result.tensors is not None) == (index % 2 == 1)
+        assert link.state() == device.STATE
         counters = link.counters
     assert line.closed
-    assert counters.requests == 22
+    assert counters.requests == 23
     assert counters.to_json() == {
-        "requests": 22,
+        "requests": 23,
         "retries": 0,
         "timeouts": 0,
         "device_errors": 0,
@@ -167,18 +168,35 @@ def test_silence_is_an_error_that_says_what_to_check() -> None:
     ("info", "text"),
     [
         (
-            DeviceInfo(2, 8, 16000, 1, 6, 3, 2, device.DIGEST, "aot"),
-            "protocol version 2, expected 1",
+            DeviceInfo(3, 8, 16000, 1, 6, 3, 2, device.DIGEST, "aot", device.BUILD_ID),
+            "protocol version 3, expected 2",
         ),
-        (DeviceInfo(1, 8, 16000, 1, 6, 3, 2, "ff" * 32, "aot"), "holds model ffffffffffff…"),
-        (DeviceInfo(1, 8, 16000, 1, 6, 3, 2, device.DIGEST, "tflm"), "holds runtime 'tflm'"),
-        (DeviceInfo(1, 0, 16000, 1, 6, 3, 2, device.DIGEST, "aot"), "states no frame size"),
+        (
+            DeviceInfo(2, 8, 16000, 1, 6, 3, 2, "ff" * 32, "aot", device.BUILD_ID),
+            "holds model ffffffffffff…",
+        ),
+        (
+            DeviceInfo(2, 8, 16000, 1, 6, 3, 2, device.DIGEST, "tflm", device.BUILD_ID),
+            "holds runtime 'tflm'",
+        ),
+        (
+            DeviceInfo(2, 8, 16000, 1, 6, 3, 2, device.DIGEST, "aot", "00" * 20),
+            "runs image 000000000000… with the right model, expected image fedcba98fedc…",
+        ),
+        (
+            DeviceInfo(2, 0, 16000, 1, 6, 3, 2, device.DIGEST, "aot", device.BUILD_ID),
+            "states no frame size",
+        ),
     ],
 )
 def test_another_image_is_refused(info: DeviceInfo, text: str) -> None:
     link = DeviceLink(device.SimulatedLine(device.FakeDevice(info=info)))
     with pytest.raises(HandshakeError, match=text):
-        link.hello(expected_digest=device.DIGEST, expected_runtime="aot")
+        link.hello(
+            expected_digest=device.DIGEST,
+            expected_runtime="aot",
+            expected_build_id=device.BUILD_ID,
+        )
     with pytest.raises(LinkError, match="not asked who it is"):
         link.process(FRAME)
 

@@ -12,8 +12,10 @@ from targets.protocol import (
     OVERHEAD_BYTES,
     DeviceError,
     DeviceInfo,
+    DeviceState,
     ErrorCode,
     FrameResult,
+    NetworkState,
     Packet,
     PacketDecoder,
     PacketType,
@@ -29,7 +31,7 @@ PACKETS = st.builds(
     flags=st.integers(0, 255),
 )
 
-INFO = DeviceInfo(1, 4, 16000, 480_000_000, 3, 2, 1, "ab" * 32, "aot")
+INFO = DeviceInfo(2, 4, 16000, 480_000_000, 3, 2, 1, "ab" * 32, "aot", "cd" * 20)
 
 
 def test_the_bytes_on_the_wire() -> None:
@@ -124,11 +126,20 @@ def test_clear_forgets_the_packet_in_progress() -> None:
 
 def test_info_round_trip_and_length() -> None:
     assert DeviceInfo.decode(INFO.encode()) == INFO
-    assert len(INFO.encode()) == 2 + 2 + 4 + 4 + 4 * 2 + 32 + 8
-    with pytest.raises(ProtocolError, match="INFO packet has 59 bytes, expected 60"):
+    assert len(INFO.encode()) == 2 + 2 + 4 + 4 + 4 * 2 + 32 + 8 + 20
+    with pytest.raises(ProtocolError, match="INFO packet has 79 bytes, expected 80"):
         DeviceInfo.decode(INFO.encode()[:-1])
     with pytest.raises(ProtocolError, match="not ASCII"):
-        DeviceInfo.decode(INFO.encode()[:-8] + b"\xff" * 8)
+        DeviceInfo.decode(INFO.encode()[:-28] + b"\xff" * 28)
+
+
+def test_state_round_trip_and_damage() -> None:
+    state = DeviceState(NetworkState.ALLOCATION_FAILED, 100, 0, 8192, 340, "Failed to %s")
+    assert DeviceState.decode(state.encode()) == state
+    with pytest.raises(ProtocolError, match="STATE packet has 19 bytes, expected 20"):
+        DeviceState.decode(state.encode()[:19])
+    with pytest.raises(ProtocolError, match="unknown state 9"):
+        DeviceState.decode(b"\x09" + state.encode()[1:])
 
 
 @pytest.mark.parametrize("tensors", [None, Tensors(b"abc", b"de", b"f")])

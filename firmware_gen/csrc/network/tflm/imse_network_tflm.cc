@@ -14,16 +14,6 @@
 #include "tensorflow/lite/micro/micro_interpreter.h"
 #include "tensorflow/lite/schema/schema_generated.h"
 
-enum ImseTflmStatus : uint32_t {
-  kImseTflmNotPrepared = 0,
-  kImseTflmReady = 1,
-  kImseTflmWrongSchema = 2,      // the library reads another schema version than the model's
-  kImseTflmRegistrationFailed = 3,
-  kImseTflmAllocationFailed = 4,  // the arena is too small, or a kernel refuses an operator
-  kImseTflmWrongShapes = 5,      // the tensors are not those the project was generated for
-  kImseTflmInvokeFailed = 6,
-};
-
 extern "C" {
 #include "imse_network.h"
 
@@ -34,17 +24,17 @@ const char imse_network_runtime[] = "tflm";
 alignas(16) uint8_t imse_arena[IMSE_TFLM_ARENA_BYTES] __attribute__((section(".bss.imse_arena")));
 alignas(16) int8_t imse_state[IMSE_TFLM_STATE_BYTES] __attribute__((section(".bss.imse_state")));
 
-// What became of the preparation; for debuggers and for the tool, which sizes the arena by it.
-ImseTflmStatus imse_tflm_status;
-uint32_t imse_tflm_arena_used;    // bytes of the arena that the interpreter says it took
-const char *imse_tflm_message;    // first complaint of the library, if it was built with messages
+// What became of the preparation; the tool asks for it, and sizes the arena by it.
+static imse_network_status_t status = {IMSE_NETWORK_NOT_PREPARED, sizeof imse_arena, 0, nullptr};
+
+void imse_network_status(imse_network_status_t *out) { *out = status; }
 
 // The library's port for messages, in C linkage as it asks. Formats are kept, not printed.
 void DebugLog(const char *format, va_list args);
 __attribute__((weak)) void DebugLog(const char *format, va_list args) {
   (void)args;
-  if (imse_tflm_message == nullptr) {
-    imse_tflm_message = format;
+  if (status.message == nullptr) {
+    status.message = format;
   }
 }
 
@@ -83,29 +73,29 @@ bool shapes_are_as_generated() {
   return true;
 }
 
-ImseTflmStatus prepare() {
+imse_network_state_t prepare() {
   const tflite::Model *model = tflite::GetModel(imse_model_data);
   if (model->version() != TFLITE_SCHEMA_VERSION) {
-    return kImseTflmWrongSchema;
+    return IMSE_NETWORK_WRONG_SCHEMA;
   }
   ImseOpResolver *resolver = new (resolver_storage) ImseOpResolver;
   if (imse_register_ops(*resolver) != kTfLiteOk) {
-    return kImseTflmRegistrationFailed;
+    return IMSE_NETWORK_REGISTRATION_FAILED;
   }
   interpreter = new (interpreter_storage)
       tflite::MicroInterpreter(model, *resolver, imse_arena, sizeof(imse_arena));
   if (interpreter->AllocateTensors() != kTfLiteOk) {
-    return kImseTflmAllocationFailed;
+    return IMSE_NETWORK_ALLOCATION_FAILED;
   }
-  imse_tflm_arena_used = static_cast<uint32_t>(interpreter->arena_used_bytes());
-  return shapes_are_as_generated() ? kImseTflmReady : kImseTflmWrongShapes;
+  status.arena_used_bytes = static_cast<uint32_t>(interpreter->arena_used_bytes());
+  return shapes_are_as_generated() ? IMSE_NETWORK_READY : IMSE_NETWORK_WRONG_SHAPES;
 }
 
 }  // namespace
 
 extern "C" void imse_network_reset(void) {
-  if (imse_tflm_status == kImseTflmInvokeFailed) {
-    imse_tflm_status = kImseTflmReady;
+  if (status.state == IMSE_NETWORK_INVOKE_FAILED) {
+    status.state = IMSE_NETWORK_READY;
   }
   for (const ImseTflmState &state : imse_tflm_states) {
     int8_t *row = imse_state + state.offset;
@@ -121,10 +111,10 @@ extern "C" void imse_network_reset(void) {
 
 // A failed preparation is not tried again: the same arena and model fail the same way.
 extern "C" int imse_network_invoke(const int8_t *features, int8_t *mask, int8_t *phase) {
-  if (imse_tflm_status == kImseTflmNotPrepared) {
-    imse_tflm_status = prepare();
+  if (status.state == IMSE_NETWORK_NOT_PREPARED) {
+    status.state = prepare();
   }
-  if (imse_tflm_status != kImseTflmReady) {
+  if (status.state != IMSE_NETWORK_READY) {
     return 1;
   }
   memcpy(interpreter->input(IMSE_TFLM_FEATURES_INPUT)->data.raw, features, IMSE_FEATURE_BYTES);
@@ -132,7 +122,7 @@ extern "C" int imse_network_invoke(const int8_t *features, int8_t *mask, int8_t 
     memcpy(interpreter->input(state.input)->data.raw, imse_state + state.offset, state.bytes);
   }
   if (interpreter->Invoke() != kTfLiteOk) {
-    imse_tflm_status = kImseTflmInvokeFailed;
+    status.state = IMSE_NETWORK_INVOKE_FAILED;
     return 2;
   }
   for (const ImseTflmState &state : imse_tflm_states) {

@@ -5,7 +5,9 @@
 #define LINE_BYTES_LOG2 5u /* cache line of the Cortex-M7 */
 #define GUARD_BYTES_LOG2 8u
 
-extern uint32_t __stack_guard__[], __stack_bottom__[];
+#define PAINT 0xa5a5a5a5u
+
+extern uint32_t __stack_guard__[], __stack_bottom__[], __stack_top__[];
 
 void cortexm_enable_caches(void) {
     cortexm_barrier();
@@ -51,6 +53,25 @@ void cortexm_guard_stack(void) {
         cortexm_mpu_enable();
     }
 #endif
+}
+
+void cortexm_paint_stack(void) {
+    const uint32_t *end = __builtin_frame_address(0);
+    for (volatile uint32_t *word = __stack_bottom__; word < end; ++word) {
+        *word = PAINT;
+    }
+}
+
+uint32_t platform_stack_bytes(void) {
+    return (uint32_t)((uintptr_t)__stack_top__ - (uintptr_t)__stack_bottom__);
+}
+
+uint32_t platform_stack_peak_bytes(void) {
+    const volatile uint32_t *word = __stack_bottom__;
+    while (word < __stack_top__ && *word == PAINT) {
+        ++word;
+    }
+    return (uint32_t)((uintptr_t)__stack_top__ - (uintptr_t)word);
 }
 
 void platform_restart(void) {

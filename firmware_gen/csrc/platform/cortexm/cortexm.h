@@ -70,6 +70,9 @@ void cortexm_mpu_enable(void);
 /* Makes the 256 bytes below the stack inaccessible, so that an overflow faults at once. */
 void cortexm_guard_stack(void);
 
+/* Marks the free part of the stack, so that platform_stack_peak_bytes() sees what was used. */
+void cortexm_paint_stack(void);
+
 /* Starts the cycle counter behind platform_cycles(). */
 void cortexm_start_cycles(void);
 

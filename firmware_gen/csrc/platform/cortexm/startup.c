@@ -39,6 +39,7 @@ __attribute__((noinline, noreturn)) static void start(void) {
         }
     }
     cortexm_guard_stack();
+    cortexm_paint_stack();
     for (const constructor_t *f = __init_array_start; f != __init_array_end; ++f) {
         (*f)();
     }

@@ -39,6 +39,16 @@ void platform_uart_write(const uint8_t *data, size_t size) {
     sent_size += (uint32_t)size;
 }
 
+uint32_t platform_stack_bytes(void) {
+    return 8192u;
+}
+
+uint32_t platform_stack_peak_bytes(void) {
+    return 340u;
+}
+
+const uint8_t __build_id__[20] = {0x12, 0x34, 0x56};
+
 void platform_restart(void) {
     longjmp(restart, 1);
 }

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from reference_frontend import CSRC, FLOAT_FLAGS, HOP, WARNINGS, Frontend, config_header
 
-from targets.protocol import ErrorCode, Packet, PacketDecoder, PacketType
+from targets.protocol import DeviceState, ErrorCode, NetworkState, Packet, PacketDecoder, PacketType
 
 HERE = Path(__file__).parent
 DIGEST = "".join(f"{value:02x}" for value in range(0, 256, 8))
@@ -118,10 +118,17 @@ def test_crc_is_zlibs(device_library: ctypes.CDLL, data: bytes) -> None:
 def test_hello_tells_what_the_image_is(device: Device) -> None:
     answer = device.ask(PacketType.HELLO, 0xBEEF)
     assert (answer.type, answer.seq, answer.flags) == (PacketType.INFO, 0xBEEF, 0)
-    fields = struct.unpack("<HHIIHHHH32s8s", answer.payload)
-    assert fields[:8] == (1, 256, 16000, 1_000_000, 768, 256, 512, 0)
+    fields = struct.unpack("<HHIIHHHH32s8s20s", answer.payload)
+    assert fields[:8] == (2, 256, 16000, 1_000_000, 768, 256, 512, 0)
     assert fields[8].hex() == DIGEST
     assert fields[9] == b"fake\0\0\0\0"
+    assert fields[10] == bytes([0x12, 0x34, 0x56]) + bytes(17)
+
+
+def test_status_tells_of_stack_and_network(device: Device) -> None:
+    answer = device.ask(PacketType.STATUS, 7)
+    assert answer.type == PacketType.STATE
+    assert DeviceState.decode(answer.payload) == DeviceState(NetworkState.READY, 0, 0, 8192, 340)
 
 
 def test_frames_give_the_pipelines_output(device: Device, frontend: Frontend) -> None:
@@ -177,7 +184,7 @@ def test_damaged_packet_is_reported_and_the_next_one_answered(device: Device) ->
 @pytest.mark.parametrize(
     ("packet", "code"),
     [
-        (Packet(0x04, 7), ErrorCode.BAD_TYPE),
+        (Packet(0x05, 7), ErrorCode.BAD_TYPE),
         (Packet(0x83, 7, bytes(20)), ErrorCode.BAD_TYPE),
         (Packet(PacketType.FRAME, 7, bytes(510)), ErrorCode.BAD_LENGTH),
         (Packet(PacketType.FRAME, 7), ErrorCode.BAD_LENGTH),

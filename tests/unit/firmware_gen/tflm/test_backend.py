@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import re
+import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from firmware_gen.backends.tflm.backend import TflmBackend
 from firmware_gen.options import FirmwareOptions
 from quantize.artifact import QuantizedModel
 from targets.loader import load_target
+from targets.protocol import NetworkState
 
 _STUBS = {
     "tensorflow/lite/micro/micro_mutable_op_resolver.h": """
@@ -47,18 +50,28 @@ namespace tflite { inline TFLMRegistration Register_CONV_2D_INT8() { return {"in
     "tensorflow/lite/schema/schema_generated.h": """
 #pragma once
 namespace tflite {
-struct Model { int version() const { return 3; } };
+extern "C" int schema_version;
+struct Model { int version() const { return schema_version; } };
 inline const Model *GetModel(const void *p) { return static_cast<const Model *>(p); }
 }
 """,
     "tensorflow/lite/micro/micro_interpreter.h": """
 #pragma once
+#include <stdarg.h>
 #include "tensorflow/lite/micro/micro_mutable_op_resolver.h"
 #define TFLITE_SCHEMA_VERSION (3)
 struct TfLiteTensor { size_t bytes; union { char *raw; } data; };
 namespace tflite {
 struct Model;
 extern "C" size_t input_bytes[2], output_bytes[3];
+extern "C" int arena_is_enough, invoke_works;
+extern "C" void DebugLog(const char *format, va_list args);
+inline void complain(const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  DebugLog(format, args);
+  va_end(args);
+}
 struct MicroInterpreter {
   TfLiteTensor in[2], out[3];
   template <class R>
@@ -67,11 +80,15 @@ struct MicroInterpreter {
     for (int i = 0; i < 2; ++i) { in[i] = {input_bytes[i], {p}}; p += input_bytes[i]; }
     for (int i = 0; i < 3; ++i) { out[i] = {output_bytes[i], {p}}; p += output_bytes[i]; }
   }
-  TfLiteStatus AllocateTensors() { return kTfLiteOk; }
+  TfLiteStatus AllocateTensors() {
+    if (!arena_is_enough) { complain("Failed to resize buffer. Requested: %u"); }
+    return arena_is_enough ? kTfLiteOk : kTfLiteError;
+  }
   size_t arena_used_bytes() const { return 1234; }
   TfLiteTensor *input(size_t i) { return &in[i]; }
   TfLiteTensor *output(size_t i) { return &out[i]; }
   TfLiteStatus Invoke() {
+    if (!invoke_works) { return kTfLiteError; }
     memset(out[0].data.raw, in[1].data.raw[0], out[0].bytes);
     memset(out[1].data.raw, in[0].data.raw[0], out[1].bytes);
     for (size_t i = 0; i < out[2].bytes; ++i) {
@@ -100,7 +117,7 @@ def _generate(model: QuantizedModel) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+def library_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tflm")
     files = _generate(_model())
     for path, content in {**files, **{k: v.encode() for k, v in _STUBS.items()}}.items():
@@ -108,7 +125,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
         (folder / path).write_bytes(content)
     (folder / "stub.cc").write_text(
         '#include <stddef.h>\nextern "C" { int ops_registered[2];'
-        " size_t input_bytes[2] = {36, 72}, output_bytes[3] = {27, 36, 72}; }\n"
+        " size_t input_bytes[2] = {36, 72}, output_bytes[3] = {27, 36, 72};"
+        " int schema_version = 3, arena_is_enough = 1, invoke_works = 1; }\n"
     )
     sources = [path for path in files if path.endswith(".cc")]
     subprocess.run(
@@ -135,7 +153,38 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
         check=True,
         cwd=folder,
     )
-    return ctypes.CDLL(str(folder / "lib.so"))
+    return folder / "lib.so"
+
+
+@pytest.fixture(scope="module")
+def library(library_path: Path) -> ctypes.CDLL:
+    return ctypes.CDLL(str(library_path))
+
+
+@pytest.fixture
+def fresh_library(library_path: Path, tmp_path: Path) -> ctypes.CDLL:
+    """The library before its first call: the loader knows another file as another library."""
+    return ctypes.CDLL(str(shutil.copy(library_path, tmp_path / "fresh.so")))
+
+
+class Status(ctypes.Structure):
+    _fields_ = (
+        ("state", ctypes.c_uint32),
+        ("arena_bytes", ctypes.c_uint32),
+        ("arena_used_bytes", ctypes.c_uint32),
+        ("message", ctypes.c_char_p),
+    )
+
+
+def status_of(library: ctypes.CDLL) -> Status:
+    status = Status()
+    library.imse_network_status(ctypes.byref(status))
+    return status
+
+
+def invoke(library: ctypes.CDLL) -> int:
+    buffers = [ctypes.create_string_buffer(size) for size in (36, 27, 36)]
+    return int(library.imse_network_invoke(*buffers))
 
 
 def test_state_is_carried_and_reset(library: ctypes.CDLL) -> None:
@@ -163,8 +212,52 @@ def test_resolver_has_exactly_the_used_ops(library: ctypes.CDLL) -> None:
 
 def test_arena_use_is_left_for_the_tool(library: ctypes.CDLL) -> None:
     test_state_is_carried_and_reset(library)
-    assert ctypes.c_uint32.in_dll(library, "imse_tflm_arena_used").value == 1234
-    assert ctypes.c_uint32.in_dll(library, "imse_tflm_status").value == 1
+    status = status_of(library)
+    assert (status.state, status.arena_used_bytes) == (NetworkState.READY, 1234)
+    assert status.arena_bytes == arena_bytes(_model().graph)
+    assert status.message is None
+
+
+@pytest.mark.parametrize(
+    ("cause", "value", "state", "message"),
+    [
+        (None, 0, NetworkState.READY, None),
+        ("schema_version", 4, NetworkState.WRONG_SCHEMA, None),
+        (
+            "arena_is_enough",
+            0,
+            NetworkState.ALLOCATION_FAILED,
+            b"Failed to resize buffer. Requested: %u",
+        ),
+        ("input_bytes", 35, NetworkState.WRONG_SHAPES, None),
+        ("invoke_works", 0, NetworkState.INVOKE_FAILED, None),
+    ],
+)
+def test_why_the_network_does_not_work(
+    fresh_library: ctypes.CDLL,
+    cause: str | None,
+    value: int,
+    state: NetworkState,
+    message: bytes | None,
+) -> None:
+    library = fresh_library
+    assert status_of(library).state == NetworkState.NOT_PREPARED
+    if cause is not None:
+        kind = ctypes.c_size_t if cause == "input_bytes" else ctypes.c_int
+        kind.in_dll(library, cause).value = value
+    for _ in range(2):
+        assert (invoke(library) == 0) == (state == NetworkState.READY)
+        assert (status_of(library).state, status_of(library).message) == (state, message)
+
+
+def test_a_kernel_that_failed_may_work_after_a_reset(fresh_library: ctypes.CDLL) -> None:
+    works = ctypes.c_int.in_dll(fresh_library, "invoke_works")
+    works.value = 0
+    assert invoke(fresh_library) != 0
+    works.value = 1
+    assert invoke(fresh_library) != 0
+    fresh_library.imse_network_reset()
+    assert invoke(fresh_library) == 0
 
 
 def test_measured_arena_has_a_margin_and_is_aligned() -> None:
