@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from firmware_gen.backends.errors import BackendError
 from firmware_gen.errors import FirmwareError, ProjectFolderError
 from firmware_gen.memory import GUARD_BYTES, MemoryPlan, plan_memory
 from firmware_gen.options import FirmwareOptions
+from firmware_gen.platforms import find_platform, uart_pins
 from firmware_gen.render import render
 from imse_mcu.core.files import atomic_dir, json_text
 from quantize.artifact import QuantizedModel
@@ -36,8 +36,6 @@ _GENERIC_DEVICES = {
     "cortex-m55": "ARMCM55",
     "cortex-m85": "ARMCM85",
 }
-# Families without a cycle counter in the debug unit count with SysTick.
-_SYSTICK_FAMILIES = frozenset({"mps2"})
 _FRONTEND = {
     "sample_rate_hz": 16000,
     "n_fft": 512,
@@ -188,33 +186,13 @@ def _check_frontend(model: QuantizedModel) -> None:
             )
 
 
-def platform_families() -> tuple[str, ...]:
-    """The chip families that firmware can be built for, sorted."""
-    folders = (path for path in (CSRC / "platform").iterdir() if path.is_dir())
-    return tuple(sorted(path.name for path in folders if path.name != "cortexm"))
-
-
 def _fixed_files(target: Target) -> dict[str, bytes]:
     """The C sources that are the same for every model."""
-    family = CSRC / "platform" / target.mcu.family
-    if target.mcu.family not in platform_families():
-        raise FirmwareError(
-            f"{target.name}: there is no platform code for the chip family '{target.mcu.family}'",
-            hint=f"families with platform code: {', '.join(platform_families())}",
-        )
-    folders = [CSRC / name for name in _COMMON_FOLDERS]
-    folders += [CSRC / "platform" / "cortexm", family]
-    paths = [
-        path for folder in folders for path in folder.rglob("*") if path.suffix in {".c", ".h"}
-    ]
-    paths += [CSRC / "platform" / "imse_platform.h", CSRC / "network" / "imse_network.h"]
-    systick = target.mcu.family in _SYSTICK_FAMILIES
-    unused = "cycles_dwt.c" if systick else "cycles_systick.c"
-    return {
-        path.relative_to(CSRC).as_posix(): path.read_bytes()
-        for path in sorted(paths)
-        if path.name != unused
-    }
+    paths = find_platform(target).sources()
+    for folder in _COMMON_FOLDERS:
+        paths += [p for p in (CSRC / folder).rglob("*") if p.suffix in {".c", ".h"}]
+    paths.append(CSRC / "network" / "imse_network.h")
+    return {path.relative_to(CSRC).as_posix(): path.read_bytes() for path in sorted(paths)}
 
 
 def _sources(files: Mapping[str, bytes]) -> list[str]:
@@ -262,7 +240,7 @@ def _rendered_files(
         "uses": {use.region: use for use in plans[runtime].regions},
         "guard_bytes": GUARD_BYTES,
         "stack_bytes": options.stack_bytes,
-        "pins": _pins(target),
+        "pins": uart_pins(target),
         "generic_device": _GENERIC_DEVICES[target.mcu.core],
         "hop": frontend.hop,
         "frames_per_second": frontend.frames_per_second,
@@ -305,23 +283,6 @@ def _cleared_sections(target: Target, plan: MemoryPlan) -> list[dict[str, str]]:
         {"name": ".bss", "inputs": "*(.bss .bss.* COMMON)", "region": plan.places["data"]}
     )
     return sections
-
-
-def _pins(target: Target) -> list[tuple[str, dict[str, Any]]]:
-    uart = target.board.uart
-    pins = []
-    for direction, name in (("TX", uart.tx_pin), ("RX", uart.rx_pin)):
-        if name is None:
-            continue
-        match = re.fullmatch(r"P([A-K])(\d{1,2})", name)
-        if match is None:
-            raise FirmwareError(
-                f"{target.name}: UART pin {name!r} is not of the form PD8",
-                hint="correct the board's file",
-            )
-        port = ord(match[1]) - ord("A")
-        pins.append((direction, {"name": name, "port": port, "number": int(match[2])}))
-    return pins
 
 
 def _sha256(content: bytes) -> str:

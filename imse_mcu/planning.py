@@ -127,7 +127,7 @@ def plan_one(model: QuantizedModel, target: Target) -> Plan:
     from firmware_gen.errors import ModelTooBigError
     from firmware_gen.memory import plan_memory
     from firmware_gen.options import FirmwareOptions
-    from firmware_gen.project import platform_families
+    from firmware_gen.platforms import platform_families
 
     macs = model.metadata.macs_per_frame
     cycles = from_macs(macs, target.mcu)

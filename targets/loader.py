@@ -17,7 +17,9 @@ from targets.model import (
     REGION_KINDS,
     REQUIRED_ROLES,
     ROLES,
+    SUPPLIES,
     Board,
+    ClockEnable,
     DebugNames,
     DeviceId,
     EmulatorSpec,
@@ -149,11 +151,12 @@ def _parse_region(table: Table) -> MemoryRegion:
         roles=table.strings("roles", tuple(ROLES)),
         description=table.string("description"),
         source=table.string("source"),
+        external=table.boolean("external") if table.has("external") else False,
     )
     if region.end > 0x1_0000_0000:
         raise table.fail("size_kib", "a region inside the 32-bit address space")
-    if region.kind == "flash" and set(region.roles) - {"code", "weights", "hot_code"}:
-        raise table.fail("roles", "only code, weights or hot_code in a flash region")
+    if region.kind == "flash" and set(region.roles) - {"code", "weights", "hot_code", "boot"}:
+        raise table.fail("roles", "only boot, code, weights or hot_code in a flash region")
     table.finish()
     return region
 
@@ -235,6 +238,11 @@ def _parse_uart(table: Table) -> Uart:
     tx_pin, rx_pin = table.optional_string("tx_pin"), table.optional_string("rx_pin")
     if (tx_pin is None) != (rx_pin is None):
         raise table.fail("rx_pin" if rx_pin is None else "tx_pin", "both pins or none")
+    enable = None
+    if table.has("enable"):
+        bit = table.table("enable")
+        enable = ClockEnable(bit.integer("register"), bit.integer("bit", 0, 31))
+        bit.finish()
     uart = Uart(
         peripheral=table.string("peripheral"),
         base=table.integer("base"),
@@ -242,6 +250,7 @@ def _parse_uart(table: Table) -> Uart:
         tx_pin=tx_pin,
         rx_pin=rx_pin,
         af=table.optional_integer("af"),
+        enable=enable,
     )
     table.finish()
     return uart
@@ -262,6 +271,10 @@ def _parse_board(name: str, table: Table, mcu: Mcu) -> Target:
     required = ["uart"]
     if oscillator is not None:
         required.append("oscillator")
+    supply = "ldo"
+    if table.has("supply"):
+        supply = table.string("supply", SUPPLIES)
+        required.append("supply")
     if emulator is not None:
         required.append("emulator")
     board = Board(
@@ -269,6 +282,7 @@ def _parse_board(name: str, table: Table, mcu: Mcu) -> Target:
         title=table.string("title"),
         uart=uart,
         oscillator=oscillator,
+        supply=supply,
         probe=table.optional_string("probe"),
         openocd=table.optional_string("openocd"),
         emulator=emulator,

@@ -24,8 +24,12 @@ ROLES: Mapping[str, str] = {
     "hot": "data read and written most often",
     "hot_code": "code that runs most often",
     "dma": "buffers shared with DMA controllers",
+    "boot": "what the chip's boot ROM reads before the vector table",
 }
 """Role of a region -> what the linker places there."""
+
+SUPPLIES: tuple[str, ...] = ("ldo", "smps")
+"""How a board may feed the core: linear regulator, or step-down converter."""
 
 REQUIRED_ROLES: tuple[str, ...] = ("code", "weights", "data", "stack", "arena", "state")
 """Roles that some region of every microcontroller must have."""
@@ -43,6 +47,7 @@ class MemoryRegion:
         roles: What the linker may place here, see :data:`ROLES`.
         description: One line for people.
         source: Where origin and size are documented.
+        external: Whether it is a memory chip on the board that start-up has to set up.
     """
 
     name: str
@@ -52,11 +57,17 @@ class MemoryRegion:
     roles: tuple[str, ...]
     description: str
     source: str
+    external: bool = False
 
     @property
     def end(self) -> int:
         """First address behind the region."""
         return self.origin + self.size_bytes
+
+    @property
+    def size_log2(self) -> int:
+        """The power of two that holds the region, for memory protection."""
+        return (self.size_bytes - 1).bit_length()
 
     def contains(self, address: int, size_bytes: int = 1) -> bool:
         """Whether ``size_bytes`` bytes from ``address`` all lie in the region."""
@@ -72,6 +83,7 @@ class MemoryRegion:
             "roles": list(self.roles),
             "description": self.description,
             "source": self.source,
+            "external": self.external,
         }
 
 
@@ -248,6 +260,23 @@ class Mcu:
 
 
 @dataclass(frozen=True)
+class ClockEnable:
+    """The bit that switches a peripheral's clock on.
+
+    Attributes:
+        register: Address of the 32-bit register.
+        bit: Number of the bit.
+    """
+
+    register: int
+    bit: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for reports."""
+        return {"register": self.register, "bit": self.bit}
+
+
+@dataclass(frozen=True)
 class Uart:
     """The serial port the firmware talks over.
 
@@ -258,6 +287,7 @@ class Uart:
         tx_pin: Transmit pin (``PD8``), ``None`` where pins do not exist.
         rx_pin: Receive pin, ``None`` where pins do not exist.
         af: Alternate function number of both pins, ``None`` where it does not apply.
+        enable: What switches its clock on, ``None`` where the family's code does it by itself.
     """
 
     peripheral: str
@@ -266,6 +296,7 @@ class Uart:
     tx_pin: str | None = None
     rx_pin: str | None = None
     af: int | None = None
+    enable: ClockEnable | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for reports."""
@@ -276,6 +307,7 @@ class Uart:
             "tx_pin": self.tx_pin,
             "rx_pin": self.rx_pin,
             "af": self.af,
+            "enable": self.enable.to_json() if self.enable else None,
         }
 
 
@@ -322,6 +354,7 @@ class Board:
         title: Name for people.
         uart: Serial port to the host.
         oscillator: External clock, ``None`` if the board has none.
+        supply: How the core is supplied where the chip leaves a choice: ``ldo`` or ``smps``.
         probe: Debug probe on the board, ``None`` if it has none.
         openocd: OpenOCD configuration of the whole board, ``None`` if there is none.
         emulator: How to run its image without the board, ``None`` if nothing can.
@@ -332,6 +365,7 @@ class Board:
     title: str
     uart: Uart
     oscillator: Oscillator | None
+    supply: str
     probe: str | None
     openocd: str | None
     emulator: EmulatorSpec | None
@@ -344,6 +378,7 @@ class Board:
             "title": self.title,
             "uart": self.uart.to_json(),
             "oscillator": self.oscillator.to_json() if self.oscillator else None,
+            "supply": self.supply,
             "probe": self.probe,
             "openocd": self.openocd,
             "emulator": self.emulator.to_json() if self.emulator else None,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @common_options
 def command(session: Session, name: str | None) -> None:
     """List the targets, or show one with its memory map and the source of every figure."""
-    from firmware_gen.project import platform_families
+    from firmware_gen.platforms import platform_families
     from targets.loader import list_targets, load_target
 
     if name is not None:
@@ -49,7 +49,7 @@ def command(session: Session, name: str | None) -> None:
 
 def _data(target: Target) -> dict[str, Any]:
     """Returns a target as plain data, with whether firmware can be built for it."""
-    from firmware_gen.project import platform_families
+    from firmware_gen.platforms import platform_families
 
     return {**target.to_json(), "firmware": target.mcu.family in platform_families()}
 

@@ -29,6 +29,9 @@ class Machine(Protocol):
     def request_reset(self) -> None:
         """Reset processor and peripherals."""
 
+    def allow_access(self, region_name: str, *, allowed: bool) -> None:
+        """Make a memory that start-up has to set up usable, or not."""
+
 
 class Peripheral:
     """A block of 32-bit registers.

@@ -83,7 +83,8 @@ class GuestMemory:
     """Memory of the emulated machine and its counters, in one host buffer.
 
     One buffer, so that the machine code hook reaches everything through one pointer. The counter
-    words lie on pages the guest never sees.
+    words lie on pages the guest never sees. External RAM holds data only: it has no counters, and
+    code that ran there would show up as outside.
 
     Args:
         regions: Memory regions; sizes are multiples of 4 KiB.
@@ -96,9 +97,10 @@ class GuestMemory:
             if region.size_bytes % _PAGE or region.origin % _PAGE:
                 raise EmulatorError(f"region {region.name}: expected multiples of 4 KiB")
             memory = offset
+            counted = 0 if _holds_data_only(region) else region.size_bytes // 2
             cache_at = memory + region.size_bytes
-            counts = cache_at + region.size_bytes // 2 * _WORD
-            offset = counts + region.size_bytes // 2 * _WORD
+            counts = cache_at + counted * _WORD
+            offset = counts + counted * _WORD
             offset += -offset % _PAGE
             places.append(_Place(region, memory, cache_at, counts))
         self._places = tuple(places)
@@ -106,8 +108,9 @@ class GuestMemory:
         self.words: npt.NDArray[np.int64] = np.frombuffer(self._map, np.int64)
         self._bytes: npt.NDArray[np.uint8] = np.frombuffer(self._map, np.uint8)
         self.address = int(self._bytes.ctypes.data)
-        self.words[_REGIONS] = len(places)
-        for index, place in enumerate(places):
+        with_code = [place for place in places if not _holds_data_only(place.region)]
+        self.words[_REGIONS] = len(with_code)
+        for index, place in enumerate(with_code):
             entry = _TABLE + index * _FIELDS
             self.words[entry : entry + _FIELDS] = (
                 place.region.origin,
@@ -127,9 +130,10 @@ class GuestMemory:
         return self._bytes[start : start + region.size_bytes]
 
     def counts(self, region: MemoryRegion) -> npt.NDArray[np.int64]:
-        """Instructions per block start, one entry per halfword of the region."""
+        """Instructions per block start, one entry per halfword; empty where no code may lie."""
         start = self._place(region).counts // _WORD
-        return self.words[start : start + region.size_bytes // 2]
+        size = 0 if _holds_data_only(region) else region.size_bytes // 2
+        return self.words[start : start + size]
 
     def find(self, address: int) -> MemoryRegion | None:
         """The region an address lies in."""
@@ -143,6 +147,10 @@ class GuestMemory:
             if place.region is region:
                 return place
         raise KeyError(region.name)
+
+
+def _holds_data_only(region: MemoryRegion) -> bool:
+    return region.external and region.kind == "ram"
 
 
 @cache

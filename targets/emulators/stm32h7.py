@@ -1,68 +1,114 @@
-"""Register models of the STM32H742/743/753 (ST RM0433), strict about how they are used.
+"""Register models of the STM32H743 (ST RM0433), H747 (RM0399) and H7A3 (RM0455).
 
 What the hardware would get wrong in silence is an error here: a peripheral without its clock, a
-clock tree beyond the limits of voltage scale and flash latency, a UART whose pins, baud rate or
-transmit flag were not looked after.
+clock tree beyond the limits of voltage scale and flash latency, a supply the board is not wired
+for, a UART whose pins, baud rate or transmit flag were not looked after, SDRAM used before its
+start-up sequence.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from targets.emulators.bus import Bus, BusError, Machine, Peripheral
+from targets.emulators.serial import HostUart
+from targets.emulators.stm32 import (
+    Pins,
+    Rcc,
+    Usart,
+    ahb_divider,
+    apb_divider,
+    check_limit,
+    storage,
+)
 from targets.model import Target
 
 HSI_HZ = 64_000_000
 CSI_HZ = 4_000_000
-BAUD_TOLERANCE = 0.025
-IDLE_POLLS = 16
 UART_FIFO_BYTES = 16
 
-# ST RM0433, table "FLASH recommended number of wait states": AXI clock limit per latency.
-_LATENCY_LIMITS_HZ = {
-    0: (70e6, 140e6, 210e6, 225e6, 240e6),
-    1: (70e6, 140e6, 185e6, 210e6, 225e6),
-    2: (55e6, 110e6, 165e6, 224e6),
-    3: (45e6, 90e6, 135e6, 180e6, 224e6),
+
+@dataclass(frozen=True)
+class Limits:
+    """What a chip may do in each voltage scale, 0 to 3.
+
+    Attributes:
+        cpu_hz: Processor clock (datasheet, general operating conditions).
+        axi_hz: AXI and AHB clock.
+        apb_hz: APB clocks.
+        latency_hz: AXI clock per number of flash wait states (reference manual, table "FLASH
+            recommended number of wait states").
+        vco_hz: Range of PLL1's wide VCO.
+    """
+
+    cpu_hz: tuple[float, ...]
+    axi_hz: tuple[float, ...]
+    apb_hz: tuple[float, ...]
+    latency_hz: tuple[tuple[float, ...], ...]
+    vco_hz: tuple[float, float]
+
+
+_H743_LATENCY = (
+    (70e6, 140e6, 210e6, 225e6, 240e6),
+    (70e6, 140e6, 210e6, 225e6),
+    (55e6, 110e6, 165e6, 224e6),
+    (45e6, 90e6, 135e6, 180e6, 224e6),
+)
+# ST DS12110, DS12930 and DS13195.
+_LIMITS = {
+    "stm32h743": Limits(
+        (480e6, 400e6, 300e6, 200e6),
+        (240e6, 200e6, 150e6, 100e6),
+        (120e6, 100e6, 75e6, 50e6),
+        _H743_LATENCY,
+        (192e6, 960e6),
+    ),
+    "stm32h747": Limits(
+        (480e6, 400e6, 300e6, 200e6),
+        (240e6, 200e6, 150e6, 100e6),
+        (120e6, 100e6, 75e6, 50e6),
+        _H743_LATENCY,
+        (192e6, 836e6),
+    ),
+    "stm32h7a3": Limits(
+        (280e6, 225e6, 160e6, 88e6),
+        (280e6, 225e6, 160e6, 88e6),
+        (140e6, 112.5e6, 80e6, 44e6),
+        (
+            (42e6, 84e6, 126e6, 168e6, 210e6, 252e6, 280e6),
+            (38e6, 76e6, 114e6, 152e6, 190e6, 225e6),
+            (34e6, 68e6, 102e6, 136e6, 160e6),
+            (22e6, 44e6, 66e6, 88e6),
+        ),
+        (128e6, 560e6),
+    ),
 }
-# ST DS12110, general operating conditions: processor clock limit per voltage scale.
-_CPU_LIMITS_HZ = {0: 480e6, 1: 400e6, 2: 300e6, 3: 200e6}
-_AXI_LIMITS_HZ = {0: 240e6, 1: 200e6, 2: 150e6, 3: 100e6}
-_APB_LIMITS_HZ = {0: 120e6, 1: 100e6, 2: 75e6, 3: 50e6}
 
 
-def _ahb_divider(field: int) -> int:
-    return (2, 4, 8, 16, 64, 128, 256, 512)[field & 7] if field & 8 else 1
-
-
-def _apb_divider(field: int) -> int:
-    return 2 << (field & 3) if field & 4 else 1
-
-
-class Rcc(Peripheral):
+class H7Rcc(Rcc):
     """Reset and clock control.
 
     Args:
-        target: For the frequency of the external clock.
+        target: The board.
     """
 
-    CR, CFGR, D1CFGR, D2CFGR, D3CFGR = 0x00, 0x10, 0x18, 0x1C, 0x20
+    CFGR, D1CFGR, D2CFGR, D3CFGR = 0x10, 0x18, 0x1C, 0x20
     PLLCKSELR, PLLCFGR, PLL1DIVR, PLL1FRACR = 0x28, 0x2C, 0x30, 0x34
     D2CCIP2R, D3CCIPR, BDCR, CSR = 0x54, 0x58, 0x70, 0x74
-    AHB4ENR, APB1LENR, APB2ENR, APB4ENR = 0xE0, 0xE8, 0xF0, 0xF4
 
     # Enable bit -> ready bit of CR.
     _READY = ((0, 2), (7, 8), (12, 13), (16, 17), (24, 25), (26, 27), (28, 29))
 
     def __init__(self, target: Target) -> None:
-        self._oscillator = target.board.oscillator
+        self._limits = _LIMITS[target.mcu.name]
+        self._on_apb2 = target.board.uart.peripheral in ("USART1", "USART6")
         self.voltage_scale: Callable[[], int] = lambda: 3
         self.flash_latency: Callable[[], int] = lambda: 7
-        registers = dict.fromkeys(
-            [*range(0x00, 0x80, 4), *range(0x7C, 0xA4, 4), *range(0xA8, 0xB0, 4)], 0
-        )
-        registers |= dict.fromkeys(range(0xD0, 0x11C, 4), 0)
+        # The H7A3 has its clock enables where the others have those of the first processor.
+        self.enables = 0x134 if target.mcu.name == "stm32h7a3" else 0xD4
+        registers = storage(range(0x00, 0x80, 4), range(0x7C, 0xA4, 4), range(0xA8, 0xB0, 4))
+        registers |= storage(range(0xD0, 0x164, 4))
         registers |= {
             self.CR: 0x0000_0083,
             0x04: 0x4000_0000,
@@ -72,36 +118,22 @@ class Rcc(Peripheral):
             0x38: 0x0101_0280,
             0x40: 0x0101_0280,
             0xD0: 0x00FE_0000,
-            0xD4: 0x0000_0000,
         }
-        super().__init__("RCC", 0x5802_4400, 0x400, registers)
-
-    def bit(self, offset: int, bit: int) -> bool:
-        """Whether a bit of a register is set."""
-        return bool(self.registers[offset] >> bit & 1)
+        super().__init__(target, 0x5802_4400, registers, self._READY)
+        self.AHB3ENR, self.AHB2ENR = self.enables, self.enables + 0x08
+        self.AHB4ENR, self.APB1LENR = self.enables + 0x0C, self.enables + 0x14
+        self.APB2ENR, self.APB4ENR = self.enables + 0x1C, self.enables + 0x20
 
     def read_word(self, offset: int) -> int:
         """Ready flags follow their enable bits."""
-        value = self.registers[offset]
+        value = super().read_word(offset)
         if offset == self.CR:
-            for enable, ready in self._READY:
-                value = value & ~(1 << ready) | (value >> enable & 1) << ready
             value |= 3 << 14  # D1CKRDY, D2CKRDY
         elif offset == self.CFGR:
             value = value & ~(7 << 3) | (value & 7) << 3
         elif offset in (self.BDCR, self.CSR):
             value = value & ~2 | (value & 1) << 1
         return value
-
-    def write_word(self, offset: int, value: int) -> None:
-        """Checks what would stop or overdrive the clock tree."""
-        previous = self.registers[offset]
-        self.registers[offset] = value
-        try:
-            self._check_clock_tree(offset, previous ^ value)
-        except BusError:
-            self.registers[offset] = previous
-            raise
 
     def source_hz(self, select: int) -> float:
         """Frequency of a system clock source: 0 HSI, 1 CSI, 2 HSE, 3 PLL1 P.
@@ -120,7 +152,7 @@ class Rcc(Peripheral):
         if select == 1:
             return CSI_HZ
         if select == 2:
-            return self._hse_hz()
+            return self.hse_hz()
         return self.pll1_hz()
 
     def pll1_hz(self) -> float:
@@ -150,7 +182,7 @@ class Rcc(Peripheral):
         dividers = self.registers[self.PLL1DIVR]
         fraction = (self.registers[self.PLL1FRACR] >> 3 & 0x1FFF) / 8192 if config & 1 else 0.0
         vco = reference * ((dividers & 0x1FF) + 1 + fraction)
-        low, high = (192e6, 960e6) if wide else (150e6, 420e6)
+        low, high = self._limits.vco_hz if wide else (150e6, 420e6)
         if not low <= vco <= high:
             raise BusError(
                 f"PLL1's VCO runs at {vco / 1e6:g} MHz, "
@@ -167,32 +199,36 @@ class Rcc(Peripheral):
             BusError: The clock tree cannot run like this.
         """
         sysclk = self.source_hz(self.registers[self.CFGR] & 7)
-        return sysclk / _ahb_divider(self.registers[self.D1CFGR] >> 8 & 0xF)
+        return sysclk / ahb_divider(self.registers[self.D1CFGR] >> 8 & 0xF)
 
     def axi_hz(self) -> float:
         """AXI and AHB clock."""
-        return self.cpu_hz() / _ahb_divider(self.registers[self.D1CFGR] & 0xF)
+        return self.cpu_hz() / ahb_divider(self.registers[self.D1CFGR] & 0xF)
 
     def apb1_hz(self) -> float:
         """Clock of APB1."""
-        return self.axi_hz() / _apb_divider(self.registers[self.D2CFGR] >> 4 & 7)
+        return self.axi_hz() / apb_divider(self.registers[self.D2CFGR] >> 4 & 7)
+
+    def apb2_hz(self) -> float:
+        """Clock of APB2."""
+        return self.axi_hz() / apb_divider(self.registers[self.D2CFGR] >> 8 & 7)
 
     def uart_kernel_hz(self) -> float:
-        """Kernel clock of USART2/3 and UART4/5/7/8.
+        """Kernel clock of the UART to the host.
 
         Raises:
             BusError: The selected source is off or not modelled.
         """
-        select = self.registers[self.D2CCIP2R] & 7
+        select = self.registers[self.D2CCIP2R] >> (3 if self._on_apb2 else 0) & 7
         if select == 0:
-            return self.apb1_hz()
+            return self.apb2_hz() if self._on_apb2 else self.apb1_hz()
         if select == 3:
             return self.source_hz(0)
         if select == 4:
             return self.source_hz(1)
         raise BusError(
             f"the UART's kernel clock source {select} is not modelled",
-            hint="use pclk1, HSI or CSI (D2CCIP2R.USART234578SEL)",
+            hint="use pclk, HSI or CSI (D2CCIP2R)",
         )
 
     def check_limits(self) -> None:
@@ -205,42 +241,30 @@ class Rcc(Peripheral):
         cpu, axi = self.cpu_hz(), self.axi_hz()
         apbs = {
             "APB1": self.apb1_hz(),
-            "APB2": axi / _apb_divider(self.registers[self.D2CFGR] >> 8 & 7),
-            "APB3": axi / _apb_divider(self.registers[self.D1CFGR] >> 4 & 7),
-            "APB4": axi / _apb_divider(self.registers[self.D3CFGR] >> 4 & 7),
+            "APB2": self.apb2_hz(),
+            "APB3": axi / apb_divider(self.registers[self.D1CFGR] >> 4 & 7),
+            "APB4": axi / apb_divider(self.registers[self.D3CFGR] >> 4 & 7),
         }
-        checks = [("the processor", cpu, _CPU_LIMITS_HZ[scale])]
-        checks.append(("AXI", axi, _AXI_LIMITS_HZ[scale]))
-        checks += [(name, hz, _APB_LIMITS_HZ[scale]) for name, hz in apbs.items()]
-        for name, hz, limit in checks:
-            if hz > limit * 1.0001:
-                raise BusError(
-                    f"{name} would run at {hz / 1e6:g} MHz, at most {limit / 1e6:g} MHz "
-                    f"are allowed in voltage scale {scale}"
-                )
-        limits = _LATENCY_LIMITS_HZ[scale]
+        limits = self._limits
+        where = f"in voltage scale {scale}"
+        check_limit("the processor", cpu, limits.cpu_hz[scale], where)
+        check_limit("AXI", axi, limits.axi_hz[scale], where)
+        for name, hz in apbs.items():
+            check_limit(name, hz, limits.apb_hz[scale], where)
+        latencies = limits.latency_hz[scale]
         latency = self.flash_latency()
-        limit = limits[min(latency, len(limits) - 1)]
+        limit = latencies[min(latency, len(latencies) - 1)]
         if axi > limit * 1.0001:
             raise BusError(
                 f"{latency} flash wait states allow {limit / 1e6:g} MHz on AXI in voltage scale "
                 f"{scale}, which would run at {axi / 1e6:g} MHz"
             )
 
-    def _hse_hz(self) -> float:
-        if self._oscillator is None:
-            raise BusError("the board has no external clock (HSE)")
-        bypass = self.bit(self.CR, 18)
-        if bypass != self._oscillator.bypass:
-            needed = "a clock signal (HSEBYP = 1)" if self._oscillator.bypass else "a crystal"
-            raise BusError(f"HSE would not start: the board has {needed}")
-        return self._oscillator.hz
-
-    def _check_clock_tree(self, offset: int, changed: int) -> None:
+    def check_change(self, offset: int, previous: int, value: int) -> None:
+        """What the hardware ignores or does not survive."""
+        changed = previous ^ value
         registers = self.registers
         if offset == self.CR:
-            if changed >> 16 & 1 and registers[self.CR] >> 16 & 1:
-                self._hse_hz()
             self.source_hz(registers[self.CFGR] & 7)
             return
         pll_registers = (self.PLLCKSELR, self.PLLCFGR, self.PLL1DIVR)
@@ -248,24 +272,35 @@ class Rcc(Peripheral):
             running = offset == self.PLLCFGR and not changed & ~0x01FF_0001
             if not running and not (offset == self.PLLCKSELR and not changed & 0x3F3):
                 raise BusError("PLL1 is set up while it runs; the hardware ignores that")
-        if offset in (self.CFGR, self.D1CFGR, self.D2CFGR, self.D3CFGR):
+        # On the clock after reset all dividers are legal, whatever the voltage scale's limits say.
+        after_reset = registers[self.CFGR] & 7 == 0
+        if offset in (self.CFGR, self.D1CFGR, self.D2CFGR, self.D3CFGR) and not after_reset:
             self.check_limits()
 
 
 class Pwr(Peripheral):
-    """Power control: voltage scaling."""
+    """Power control: supply and voltage scaling.
+
+    Args:
+        target: How the board feeds the core.
+    """
 
     CSR1, CR3, D3CR = 0x04, 0x0C, 0x18
+    _SUPPLY = 0x7
 
-    def __init__(self) -> None:
+    def __init__(self, target: Target) -> None:
+        self._h7a3 = target.mcu.name == "stm32h7a3"
+        self._needed = {"ldo": 1 << 1, "smps": 1 << 2}[target.board.supply]
+        self._has_choice = target.mcu.name != "stm32h743"
         reset = {0x00: 0xF000_C000, self.CSR1: 0, 0x08: 0, self.CR3: 0x46, 0x10: 0}
-        reset |= {self.D3CR: 0x4000, 0x20: 0, 0x24: 0, 0x28: 0}
+        reset |= {self.D3CR: 0x4000 if not self._h7a3 else 0, 0x20: 0, 0x24: 0, 0x28: 0}
         super().__init__("PWR", 0x5802_4800, 0x400, reset)
 
     @property
     def scale(self) -> int:
-        """Voltage scale from D3CR.VOS: 1 to 3."""
-        return 4 - max(self.registers[self.D3CR] >> 14 & 3, 1)
+        """Voltage scale from D3CR.VOS: 1 to 3, on the H7A3 0 to 3."""
+        field = self.registers[self.D3CR] >> 14 & 3
+        return 3 - field if self._h7a3 else 4 - max(field, 1)
 
     def read_word(self, offset: int) -> int:
         """The regulator is always ready."""
@@ -278,6 +313,21 @@ class Pwr(Peripheral):
             return value | 1 << 16
         return value
 
+    def write_word(self, offset: int, value: int) -> None:
+        """A wrong supply stops the chip until power is cut."""
+        supply = value & self._SUPPLY
+        if offset == self.CR3 and self._has_choice and supply != self._needed:
+            raise BusError(
+                f"PWR_CR3 selects another supply (0x{supply:x}) than the board is wired for "
+                f"(0x{self._needed:x})",
+                hint='the board\'s file says which one: supply = "ldo" or "smps"',
+            )
+        rescaled = offset == self.D3CR and (value ^ self.registers[offset]) >> 14 & 3
+        chosen = self.registers[self.CR3] & self._SUPPLY == self._needed
+        if rescaled and self._has_choice and not chosen:
+            raise BusError("the voltage scale is changed before the supply is set (PWR_CR3)")
+        self.registers[offset] = value
+
 
 class Syscfg(Peripheral):
     """System configuration: overdrive of the core voltage.
@@ -289,7 +339,7 @@ class Syscfg(Peripheral):
 
     PWRCR = 0x2C
 
-    def __init__(self, rcc: Rcc, pwr: Pwr) -> None:
+    def __init__(self, rcc: H7Rcc, pwr: Pwr) -> None:
         self._pwr = pwr
         reset = dict.fromkeys([0x04, 0x08, 0x0C, 0x10, 0x14, 0x18, 0x20, 0x24, 0x28, 0x2C], 0)
         super().__init__("SYSCFG", 0x5800_0400, 0x400, reset, lambda: rcc.bit(rcc.APB4ENR, 1))
@@ -320,222 +370,105 @@ class Flash(Peripheral):
         return self.registers[self.ACR] & 0xF
 
 
-class Gpio(Peripheral):
-    """One GPIO port.
-
-    Args:
-        index: 0 for port A.
-        rcc: For the clock.
-    """
-
-    MODER, IDR, ODR, BSRR, AFRL, AFRH = 0x00, 0x10, 0x14, 0x18, 0x20, 0x24
-
-    def __init__(self, index: int, rcc: Rcc) -> None:
-        reset = dict.fromkeys(range(0x00, 0x28, 4), 0)
-        reset[self.MODER] = {0: 0xABFF_FFFF, 1: 0xFFFF_FEBF}.get(index, 0xFFFF_FFFF)
-        letter = "ABCDEFGHIJK"[index]
-        super().__init__(
-            f"GPIO{letter}",
-            0x5802_0000 + 0x400 * index,
-            0x400,
-            reset,
-            lambda: rcc.bit(rcc.AHB4ENR, index),
-        )
-
-    def alternate_function(self, pin: int) -> int | None:
-        """The pin's alternate function, ``None`` if the pin is in another mode."""
-        if self.registers[self.MODER] >> 2 * pin & 3 != 2:
-            return None
-        register = self.AFRH if pin >= 8 else self.AFRL
-        return self.registers[register] >> 4 * (pin & 7) & 0xF
-
-    def write_word(self, offset: int, value: int) -> None:
-        """BSRR sets and clears ODR."""
-        if offset == self.BSRR:
-            self.registers[self.ODR] &= ~(value >> 16)
-            self.registers[self.ODR] |= value & 0xFFFF
-        else:
-            self.registers[offset] = value
-
-
-class Usart(Peripheral):
-    """A USART in asynchronous mode, polled.
-
-    Args:
-        target: Pins and baud rate the board needs.
-        rcc: Clocks.
-        ports: GPIO ports.
-        machine: To be stopped while the firmware waits for bytes.
-        enable: RCC register and bit of the peripheral's clock.
-    """
-
-    CR1, CR2, CR3, BRR, RQR, ISR, ICR = 0x00, 0x04, 0x08, 0x0C, 0x18, 0x1C, 0x20
-    RDR, TDR, PRESC = 0x24, 0x28, 0x2C
-    ORE, RXNE, TC, TXE, TEACK, REACK = 1 << 3, 1 << 5, 1 << 6, 1 << 7, 1 << 21, 1 << 22
-
-    def __init__(
-        self,
-        target: Target,
-        rcc: Rcc,
-        ports: list[Gpio],
-        machine: Machine,
-        enable: tuple[int, int],
-    ) -> None:
-        uart = target.board.uart
-        reset = dict.fromkeys(range(0x00, 0x30, 4), 0)
-        super().__init__(uart.peripheral, uart.base, 0x400, reset, lambda: rcc.bit(*enable))
-        self._target = target
-        self._rcc = rcc
-        self._ports = ports
-        self._machine = machine
-        self._received: deque[int] = deque()
-        self._sent = bytearray()
-        self._overrun = False
-        self._room = 0
-        self._idle_polls = 0
-        self._checked = False
-        self.bytes_received = 0
-        self.bytes_sent = 0
-
-    def put(self, data: bytes) -> None:
-        """Bytes from the host; the firmware reads them one by one."""
-        self._received.extend(data)
-        self._idle_polls = 0
-
-    def take(self) -> bytes:
-        """Bytes the firmware has sent since the last call."""
-        data = bytes(self._sent)
-        self._sent.clear()
-        return data
-
-    def resume(self) -> None:
-        """The host goes on without new bytes: polls may come back empty again."""
-        self._idle_polls = 0
-
-    def inject_overrun(self) -> None:
-        """Lose the next byte and raise the overrun flag, as if the firmware had been too slow."""
-        if self._received:
-            self._received.popleft()
-        self._overrun = True
-
-    @property
-    def baud(self) -> float:
-        """Baud rate as the registers set it.
-
-        Raises:
-            BusError: The settings make no baud rate.
-        """
-        prescaler = (1, 2, 4, 6, 8, 10, 12, 16, 32, 64, 128, 256)
-        index = self.registers[self.PRESC] & 0xF
-        divider = self.registers[self.BRR] & 0xFFFF
-        over8 = bool(self.registers[self.CR1] >> 15 & 1)
-        if over8:
-            divider = divider & 0xFFF0 | (divider & 7) << 1
-        if divider < 16 or index >= len(prescaler):
-            raise BusError(f"{self.name} has no valid baud rate (BRR, PRESC)")
-        kernel = self._rcc.uart_kernel_hz() / prescaler[index]
-        return kernel * (2 if over8 else 1) / divider
-
-    def read_word(self, offset: int) -> int:
-        """ISR and RDR have effects; the rest is storage."""
-        if offset == self.ISR:
-            return self._read_status()
-        if offset == self.RDR:
-            self._idle_polls = 0
-            if self._received:
-                self.bytes_received += 1
-                self.registers[self.RDR] = self._received.popleft()
-        return self.registers[offset]
-
-    def write_word(self, offset: int, value: int) -> None:
-        """TDR sends, ICR clears flags."""
-        if offset == self.TDR:
-            self._send(value & 0xFF)
-        elif offset == self.ICR:
-            if value & self.ORE:
-                self._overrun = False
-        elif offset == self.RQR:
-            if value >> 3 & 1:
-                self._received.clear()
-        elif offset == self.ISR:
-            raise BusError(f"{self.name}_ISR is read only")
-        else:
-            if offset in (self.BRR, self.PRESC) and self.registers[self.CR1] & 1:
-                raise BusError(f"{self.name} must be off (CR1.UE) to set its baud rate")
-            interrupts = 0xF0 | 1 << 8
-            if offset == self.CR1 and value & interrupts:
-                raise BusError(f"{self.name}'s interrupts are not delivered; poll ISR")
-            self.registers[offset] = value
-
-    def _read_status(self) -> int:
-        control = self.registers[self.CR1]
-        enabled = bool(control & 1)
-        status = 0x0000_00C0
-        if enabled:
-            self._room = UART_FIFO_BYTES if control >> 29 & 1 else 1
-            status |= self.TEACK * (control >> 3 & 1) | self.REACK * (control >> 2 & 1)
-        if self._overrun:
-            return status | self.ORE
-        if enabled and control & 4:
-            if self._received:
-                self._check_setup()
-                return status | self.RXNE
-            self._idle_polls += 1
-            if self._idle_polls > IDLE_POLLS:
-                self._machine.stop_idle()
-        return status
-
-    def _send(self, byte: int) -> None:
-        control = self.registers[self.CR1]
-        if not control & 1 or not control & 8:
-            raise BusError(f"{self.name} sends while it is off (CR1.UE, CR1.TE)")
-        if self._room == 0:
-            raise BusError(
-                f"{self.name}_TDR is written without reading ISR.TXE since the last byte",
-                hint="the hardware would overwrite the byte being sent",
-            )
-        self._check_setup()
-        self._room -= 1
-        self._idle_polls = 0
-        self.bytes_sent += 1
-        self._sent.append(byte)
-
-    def _check_setup(self) -> None:
-        """What must be right before the first byte, once."""
-        if self._checked:
-            return
-        uart = self._target.board.uart
-        for pin in (uart.tx_pin, uart.rx_pin):
-            if pin is None:
-                continue
-            port = self._ports[ord(pin[1]) - ord("A")]
-            if port.alternate_function(int(pin[2:])) != uart.af:
-                raise BusError(f"pin {pin} is not switched to {self.name} (AF{uart.af})")
-        actual = self.baud
-        if abs(actual - uart.baud) > BAUD_TOLERANCE * uart.baud:
-            raise BusError(f"{self.name} runs at {actual:.0f} baud, expected {uart.baud}")
-        clock = self._rcc.cpu_hz()
-        if round(clock) != self._target.mcu.clock_hz:
-            raise BusError(
-                f"the processor runs at {clock / 1e6:g} MHz, "
-                f"expected {self._target.mcu.clock_hz / 1e6:g} MHz"
-            )
-        self._checked = True
-
-
-_UART_ENABLE = {
-    "USART1": (Rcc.APB2ENR, 4),
-    "USART2": (Rcc.APB1LENR, 17),
-    "USART3": (Rcc.APB1LENR, 18),
-    "UART4": (Rcc.APB1LENR, 19),
-    "UART5": (Rcc.APB1LENR, 20),
-    "USART6": (Rcc.APB2ENR, 5),
-    "UART7": (Rcc.APB1LENR, 30),
-    "UART8": (Rcc.APB1LENR, 31),
+# IS42S32800J on the STM32H747I-DISCO (ST UM2411): ports D to I, as pin numbers.
+_SDRAM_PINS = {
+    "D": (0, 1, 8, 9, 10, 14, 15),
+    "E": (0, 1, 7, 8, 9, 10, 11, 12, 13, 14, 15),
+    "F": (0, 1, 2, 3, 4, 5, 11, 12, 13, 14, 15),
+    "G": (0, 1, 2, 4, 5, 8, 15),
+    "H": (5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
+    "I": (0, 1, 2, 3, 4, 5, 6, 7, 9, 10),
 }
 
 
-def attach(bus: Bus, target: Target, machine: Machine) -> Usart:
+class Fmc(Peripheral):
+    """Memory controller with one SDRAM on its second bank (ST RM0399, SDRAM controller).
+
+    The memory can be used once clock, precharge, refreshes and mode were commanded in this order.
+
+    Args:
+        rcc: For the clock.
+        pins: The memory's signals.
+        machine: Whose memory region becomes usable.
+    """
+
+    BCR1, SDCR1, SDCR2, SDTR1, SDTR2 = 0x000, 0x140, 0x144, 0x148, 0x14C
+    SDCMR, SDRTR, SDSR = 0x150, 0x154, 0x158
+    REGION = "SDRAM"
+    _SEQUENCE = (1, 2, 3, 4)
+    _ROWS, _PERIOD_S = 4096, 0.064
+
+    def __init__(self, rcc: H7Rcc, pins: Pins, machine: Machine) -> None:
+        reset = storage(range(0x00, 0x20, 4), range(0x140, 0x15C, 4)) | {self.BCR1: 0x0000_30DB}
+        reset |= {self.SDCR1: 0x2D0, self.SDCR2: 0x2D0, self.SDTR1: 0x0FFF_FFFF}
+        reset |= {self.SDTR2: 0x0FFF_FFFF}
+        super().__init__("FMC", 0x5200_4000, 0x400, reset, lambda: rcc.bit(rcc.AHB3ENR, 12))
+        self._rcc = rcc
+        self._pins = pins
+        self._machine = machine
+        self._commands: list[int] = []
+        machine.allow_access(self.REGION, allowed=False)
+
+    def write_word(self, offset: int, value: int) -> None:
+        """SDCMR takes commands, SDRTR the refresh rate."""
+        self.registers[offset] = value
+        if offset == self.SDCMR:
+            self._command(value)
+        elif offset == self.SDRTR:
+            self.check_refresh()
+
+    def check_refresh(self) -> None:
+        """All rows must be refreshed within 64 ms.
+
+        Raises:
+            BusError: They are not.
+        """
+        divider = self.registers[self.SDCR1] >> 10 & 3
+        if divider < 2:
+            raise BusError("the SDRAM's clock is off (FMC_SDCR1.SDCLK)")
+        clock = self._rcc.axi_hz() / divider
+        cycles = self.registers[self.SDRTR] >> 1 & 0x1FFF
+        if cycles < 41 or cycles * self._ROWS / clock > self._PERIOD_S:
+            raise BusError(
+                f"FMC_SDRTR refreshes all rows in {cycles * self._ROWS / clock * 1e3:.1f} ms, "
+                f"expected at most {self._PERIOD_S * 1e3:g} ms"
+            )
+
+    def _command(self, word: int) -> None:
+        if not word >> 3 & 1:
+            raise BusError("the SDRAM command does not address bank 2 (FMC_SDCMR.CTB2)")
+        if not self.registers[self.BCR1] >> 31:
+            raise BusError("the FMC is off (FMC_BCR1.FMCEN)")
+        geometry = self.registers[self.SDCR2] & 0x1FF
+        if geometry != 0x1E5:
+            raise BusError(
+                f"FMC_SDCR2 has the geometry 0x{geometry:03x}, the SDRAM has 9 columns, 12 rows, "
+                "32 bits, 4 banks and CAS latency 3 (0x1e5)"
+            )
+        for port, numbers in _SDRAM_PINS.items():
+            for number in numbers:
+                self._pins.check(f"P{port}{number}", 12, "the FMC")
+        self._commands.append(word & 7)
+        if tuple(self._commands[-4:]) == self._SEQUENCE:
+            if word >> 9 & 0x7F != 0x30:
+                raise BusError("the SDRAM's mode is not burst 1, sequential, CAS latency 3")
+            self._machine.allow_access(self.REGION, allowed=True)
+
+
+# UART -> register of the clock enables, relative to AHB3ENR, and bit.
+_UART_ENABLE = {
+    "USART1": (0x1C, 4),
+    "USART2": (0x14, 17),
+    "USART3": (0x14, 18),
+    "UART4": (0x14, 19),
+    "UART5": (0x14, 20),
+    "USART6": (0x1C, 5),
+    "UART7": (0x14, 30),
+    "UART8": (0x14, 31),
+}
+
+
+def attach(bus: Bus, target: Target, machine: Machine) -> HostUart:
     """Put the family's peripherals on the bus.
 
     Args:
@@ -546,14 +479,20 @@ def attach(bus: Bus, target: Target, machine: Machine) -> Usart:
     Returns:
         The UART to the host.
     """
-    rcc, pwr, flash = Rcc(target), Pwr(), Flash()
+    rcc, pwr, flash = H7Rcc(target), Pwr(target), Flash()
     syscfg = Syscfg(rcc, pwr)
-    ports = [Gpio(index, rcc) for index in range(11)]
+    modes = {"A": 0xABFF_FFFF, "B": 0xFFFF_FEBF}
+    pins = Pins(0x5802_0000, "ABCDEFGHIJK", lambda i: rcc.bit(rcc.AHB4ENR, i), modes, 0xFFFF_FFFF)
     rcc.voltage_scale = lambda: 0 if syscfg.overdrive else pwr.scale
     rcc.flash_latency = lambda: flash.latency
-    enable = _UART_ENABLE[target.board.uart.peripheral]
-    usart = Usart(target, rcc, ports, machine, enable)
-    debug = Peripheral("DBGMCU", 0x5C00_1000, 0x400, {0x00: 0x2003_6450, 0x04: 0})
-    for peripheral in (rcc, pwr, flash, syscfg, *ports, usart, debug):
+    register, bit = _UART_ENABLE[target.board.uart.peripheral]
+    enable = (rcc.enables + register, bit)
+    usart = Usart(target, rcc, pins, machine, enable, UART_FIFO_BYTES)
+    identity = {"stm32h7a3": 0x1000_6480}.get(target.mcu.name, 0x2003_6450)
+    debug = Peripheral("DBGMCU", 0x5C00_1000, 0x400, {0x00: identity, 0x04: 0})
+    for peripheral in (rcc, pwr, flash, syscfg, *pins.ports.values(), usart, debug):
         bus.add(peripheral)
+    if any(region.name == Fmc.REGION for region in target.mcu.regions):
+        fmc = Fmc(rcc, pins, machine)
+        bus.add(fmc)
     return usart

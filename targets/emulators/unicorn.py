@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from unicorn import (
@@ -30,6 +30,7 @@ from unicorn import (
     UC_MODE_THUMB,
     UC_PROT_ALL,
     UC_PROT_EXEC,
+    UC_PROT_NONE,
     UC_PROT_READ,
     UC_QUERY_TIMEOUT,
     Uc,
@@ -43,6 +44,7 @@ from targets.emulators.cortexm import DataWatchpoint, SystemControl
 from targets.emulators.counter import GuestMemory, InstructionCounter
 from targets.emulators.errors import EmulatedFaultError, EmulatorError, ImageError
 from targets.emulators.image import FirmwareImage
+from targets.emulators.serial import HostUart
 from targets.model import MemoryRegion, Target
 
 PAINT = 0xA5
@@ -55,7 +57,7 @@ _CPU_MODELS = {
     "cortex-m7": "UC_CPU_ARM_CORTEX_M7",
     "cortex-m33": "UC_CPU_ARM_CORTEX_M33",
 }
-_FAMILIES = {"stm32h7": "targets.emulators.stm32h7"}
+_FAMILIES = ("stm32f4f7", "stm32h7", "stm32l4", "stm32u5")
 _REGISTERS = {
     **{f"r{index}": getattr(arm_const, f"UC_ARM_REG_R{index}") for index in range(13)},
     "sp": arm_const.UC_ARM_REG_SP,
@@ -63,25 +65,6 @@ _REGISTERS = {
     "xpsr": arm_const.UC_ARM_REG_XPSR,
 }
 _INTERRUPTS = {1: "an undefined instruction", 2: "a supervisor call (SVC)", 7: "a breakpoint"}
-
-
-class HostUart(Protocol):
-    """What the machine needs of a family's UART model."""
-
-    bytes_received: int
-    bytes_sent: int
-
-    def put(self, data: bytes) -> None:
-        """Bytes from the host."""
-
-    def take(self) -> bytes:
-        """Bytes to the host."""
-
-    def resume(self) -> None:
-        """The host goes on without new bytes."""
-
-    def inject_overrun(self) -> None:
-        """Lose a byte."""
 
 
 @dataclass(frozen=True)
@@ -167,6 +150,7 @@ class UnicornMachine:
                 region.origin, region.size_bytes, access, self._memory.host_address(region)
             )
         self._program()
+        self._closed: set[str] = set()
         self._registers = EngineRegisters(self._engine)
         self._has_doubles = mcu.fpu == "fpv5-d16"
         self._counter = InstructionCounter(self._engine, self._memory, compiled=compiled_counter)
@@ -198,6 +182,13 @@ class UnicornMachine:
         """Reset processor and peripherals as soon as the current instruction is done."""
         self._reset_requested = True
         self._engine.emu_stop()
+
+    def allow_access(self, region_name: str, *, allowed: bool) -> None:
+        """Make a memory that start-up has to set up usable, or not."""
+        region = self.target.mcu.region(region_name)
+        (self._closed.discard if allowed else self._closed.add)(region_name)
+        access = UC_PROT_ALL if allowed else UC_PROT_NONE
+        self._engine.mem_protect(region.origin, region.size_bytes, access)
 
     # What the host does.
 
@@ -350,7 +341,7 @@ class UnicornMachine:
         self.system = SystemControl(mcu, self)
         self._bus.add(self.system)
         self._bus.add(DataWatchpoint(self.system, self))
-        family = import_module(_FAMILIES[mcu.family])
+        family = import_module(f"targets.emulators.{mcu.family}")
         self.uart: HostUart = family.attach(self._bus, self.target, self)
 
     def _boot(self) -> None:
@@ -450,7 +441,9 @@ class UnicornMachine:
         fetches = (UC_MEM_FETCH, UC_MEM_FETCH_UNMAPPED, UC_MEM_FETCH_PROT)
         access = "read" if kind in reads else "fetch" if kind in fetches else "write"
         region = self._memory.find(address)
-        if region is not None:
+        if region is not None and region.name in self._closed:
+            what = f"{region.name} is used before it is set up"
+        elif region is not None:
             what = f"{region.name} cannot be written by the program"
         else:
             what = "no memory or modelled peripheral is there"

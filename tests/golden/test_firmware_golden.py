@@ -1,7 +1,8 @@
 """The generated project, per target and runtime, against what was reviewed.
 
 ``firmware/<target>-<runtime>/files.json`` holds the digest of every generated file, and next to it
-lie the rendered files as text. The network is a stand-in, so that only changes of the project
+lie the rendered files as text. Of the other boards, what makes them different is kept: memory map
+and board configuration. The network is a stand-in, so that only changes of the project
 itself show up. After a wanted change: ``IMSE_MCU_UPDATE_GOLDEN=1 pytest tests/golden``, and review
 the difference.
 """
@@ -18,14 +19,18 @@ from typing import Any
 import pytest
 
 from firmware_gen.backends.base import BackendMemory, BackendOutput
-from firmware_gen.project import FirmwareProject, generate_project, platform_families
+from firmware_gen.platforms import platform_families
+from firmware_gen.project import FirmwareProject, generate_project
 from keras_imse.config import FrontendConfig
 from targets.loader import list_targets, load_target
 
 GOLDEN = Path(__file__).parent / "firmware"
 UPDATE = os.environ.get("IMSE_MCU_UPDATE_GOLDEN") == "1"
 RUNTIMES = ("aot", "tflm")
-TARGETS = [t.name for t in list_targets() if t.mcu.family in platform_families()]
+TARGETS = ("mps2_an386", "mps2_an500", "mps3_an547", "nucleo_h743zi2")
+BOARDS = [
+    t.name for t in list_targets() if t.mcu.family in platform_families() and t.name not in TARGETS
+]
 
 
 class StandIn:
@@ -72,6 +77,21 @@ def test_project_is_as_reviewed(target: str, runtime: str) -> None:
     assert project.omitted == {}
 
 
+@pytest.mark.parametrize("target", BOARDS)
+def test_board_is_as_reviewed(target: str) -> None:
+    project = make(target, "aot")
+    folder = GOLDEN / f"{target}-aot"
+    files = rendered(project)
+    kept = {name: files[name] for name in ("imse_board_config.h", f"{target}-aot.ld")}
+    if UPDATE:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in kept.items():
+            (folder / name).write_text(text)
+    for name, text in kept.items():
+        assert text == (folder / name).read_text(), f"{name} changed"
+
+
 def test_no_golden_folder_is_left_over() -> None:
     wanted = {f"{target}-{runtime}" for target in TARGETS for runtime in RUNTIMES}
+    wanted |= {f"{target}-aot" for target in BOARDS}
     assert {path.name for path in GOLDEN.iterdir()} == wanted

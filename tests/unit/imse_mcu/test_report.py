@@ -204,7 +204,7 @@ def test_cycle_models_name_their_source() -> None:
 
 
 def test_core_without_a_figure_falls_back_to_macs() -> None:
-    mcu = load_target("mps2_an386").mcu
+    mcu = load_target("mps3_an547").mcu
     assert from_instructions(5e6, 1_000_000, mcu) == from_macs(1_000_000, mcu)
 
 

@@ -1,14 +1,13 @@
 /*
- * Supply, voltage scale, flash wait states and PLL1 for 480 MHz (400 MHz on revisions before X),
- * from the board's oscillator, or from the internal 64 MHz one when that does not start.
+ * Supply, voltage scale, flash wait states and PLL1 for full speed: 480 MHz on the H743 (400 MHz on
+ * revisions before X, and with the step-down converter of the H747), 280 MHz on the H7A3. From the
+ * board's oscillator, or from the internal 64 MHz one when that does not start.
  */
 #include "imse_board_config.h"
 #include "imse_platform.h"
-#include "stm32h7.h"
+#include "stm32.h"
 
 #define HSI_HZ 64000000u
-/* Far longer than any of the waits may take at 64 MHz: a crystal needs milliseconds. */
-#define WAIT_LIMIT 400000u
 
 #if IMSE_OSCILLATOR_HZ % 8000000 == 0
 #define REFERENCE_HZ 8000000u
@@ -27,41 +26,34 @@ uint32_t platform_clock_hz(void) {
     return clock_hz;
 }
 
-/* Waits until the masked register has the value; 0 when it does not come. */
-static int wait_for(volatile uint32_t *reg, uint32_t mask, uint32_t value) {
-    for (uint32_t i = 0; i < WAIT_LIMIT; ++i) {
-        if ((*reg & mask) == value) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 static int start_oscillator(void) {
 #if IMSE_OSCILLATOR_HZ == 0
     return 0;
 #else
     RCC_CR |= IMSE_OSCILLATOR_BYPASS ? RCC_CR_HSEBYP : 0;
     RCC_CR |= RCC_CR_HSEON;
-    return wait_for(&RCC_CR, RCC_CR_HSERDY, RCC_CR_HSERDY);
+    return stm32_wait_for(&RCC_CR, RCC_CR_HSERDY, RCC_CR_HSERDY);
 #endif
 }
 
-/* Core voltage for the clock: scale 1, and on top of it the over-drive (scale 0) above 400 MHz. */
+/*
+ * The supply is how the board is wired, and the register takes it once after power on. Core voltage
+ * for the clock: the highest scale, and on all but the H7A3 above 400 MHz the over-drive.
+ */
 static int raise_voltage(int over_drive) {
-    PWR_CR3 = (PWR_CR3 & ~PWR_CR3_SUPPLY) | PWR_CR3_LDOEN;
-    if (!wait_for(&PWR_CSR1, PWR_CSR1_ACTVOSRDY, PWR_CSR1_ACTVOSRDY)) {
+    PWR_CR3 = (PWR_CR3 & ~PWR_CR3_SUPPLY) | (IMSE_SUPPLY_SMPS ? PWR_CR3_SMPSEN : PWR_CR3_LDOEN);
+    if (!stm32_wait_for(&PWR_CSR1, PWR_CSR1_ACTVOSRDY, PWR_CSR1_ACTVOSRDY)) {
         return 0;
     }
-    PWR_D3CR |= PWR_D3CR_VOS1;
-    if (!wait_for(&PWR_D3CR, PWR_D3CR_VOSRDY, PWR_D3CR_VOSRDY)) {
+    PWR_D3CR |= PWR_D3CR_VOS;
+    if (!stm32_wait_for(&PWR_D3CR, PWR_D3CR_VOSRDY, PWR_D3CR_VOSRDY)) {
         return 0;
     }
     if (over_drive) {
         RCC_APB4ENR |= RCC_APB4ENR_SYSCFG;
         (void)RCC_APB4ENR;
         SYSCFG_PWRCR |= SYSCFG_PWRCR_ODEN;
-        return wait_for(&PWR_D3CR, PWR_D3CR_VOSRDY, PWR_D3CR_VOSRDY);
+        return stm32_wait_for(&PWR_D3CR, PWR_D3CR_VOSRDY, PWR_D3CR_VOSRDY);
     }
     return 1;
 }
@@ -76,26 +68,39 @@ static int start_pll(uint32_t hz) {
     /* The oscillator runs at twice the clock (P = 2); Q and R are off but must be legal. */
     RCC_PLL1DIVR = (2u * hz / reference - 1u) | 1u << 9 | 1u << 16 | 1u << 24;
     RCC_CR |= RCC_CR_PLL1ON;
-    return wait_for(&RCC_CR, RCC_CR_PLL1RDY, RCC_CR_PLL1RDY);
+    return stm32_wait_for(&RCC_CR, RCC_CR_PLL1RDY, RCC_CR_PLL1RDY);
 }
 
-void stm32h7_clock_init(void) {
+void stm32_clock_init(void) {
     clock_hz = HSI_HZ;
+#ifdef IMSE_MCU_STM32H7A3
+    const uint32_t hz = IMSE_CLOCK_HZ;
+    const int over_drive = 0;
+#else
     const uint32_t limit = DBGMCU_IDC >> 16 >= 0x2000u ? 480000000u : 400000000u;
     const uint32_t hz = IMSE_CLOCK_HZ < limit ? IMSE_CLOCK_HZ : limit;
+    const int over_drive = hz > 400000000u;
+#endif
     RCC_D1CFGR = RCC_D1CFGR_DIVIDERS;
     RCC_D2CFGR = RCC_D2CFGR_DIVIDERS;
     RCC_D3CFGR = RCC_D3CFGR_DIVIDERS;
-    if (!raise_voltage(hz > 400000000u) || !start_pll(hz)) {
+    RCC_D2CCIP2R &= ~(7u << 3 | 7u); /* all serial ports run from their bus clock */
+    if (!raise_voltage(over_drive) || !start_pll(hz)) {
         return;
     }
-    const uint32_t acr = hz > 400000000u ? FLASH_ACR_480MHZ : FLASH_ACR_400MHZ;
+    const uint32_t acr = IMSE_CLOCK_HZ == 400000000u || hz != IMSE_CLOCK_HZ ? FLASH_ACR_400MHZ
+                                                                          : FLASH_ACR_FAST;
     FLASH_ACR = acr;
-    if (!wait_for(&FLASH_ACR, 0x3fu, acr)) {
+    if (!stm32_wait_for(&FLASH_ACR, FLASH_ACR_FIELDS, acr)) {
         return;
     }
     RCC_CFGR = (RCC_CFGR & ~7u) | RCC_CFGR_SW_PLL1;
-    if (wait_for(&RCC_CFGR, 7u << 3, RCC_CFGR_SWS_PLL1)) {
+    if (stm32_wait_for(&RCC_CFGR, 7u << 3, RCC_CFGR_SWS_PLL1)) {
         clock_hz = hz;
     }
+}
+
+uint32_t stm32_uart_clock_hz(void) {
+    /* APB1 and APB2 run at half the AHB clock. */
+    return clock_hz / STM32_AHB_DIVIDER / 2u;
 }

@@ -1,23 +1,33 @@
 #include "imse_platform.h"
 
-#include "stm32h7.h"
+#include "imse_board_config.h"
+#include "stm32.h"
 
 void platform_early_init(void) {
-    RCC_AHB2ENR |= RCC_AHB2ENR_SRAM123;
+    RCC_AHB2ENR |= RCC_AHB2ENR_SRAMS;
     (void)RCC_AHB2ENR;
+#ifdef IMSE_SDRAM_ORIGIN
+    stm32h7_sdram_init();
+#endif
 }
 
 void platform_init(void) {
     /*
-     * External memory is not there: keep the processor from prefetching it speculatively, and
-     * stray pointers from hanging the bus. SRAM1 to SRAM3 are shared with DMA controllers, so they
-     * are not cached.
+     * Where no external memory is, keep the processor from prefetching it speculatively, and
+     * stray pointers from hanging the bus. The SRAMs on AHB are shared with DMA controllers, so
+     * they are not cached.
      */
     cortexm_mpu_region(0, 0x60000000u, 30, MPU_NO_ACCESS);
     cortexm_mpu_region(1, 0x30000000u, 19, MPU_NOT_CACHED);
+#ifdef IMSE_SDRAM_ORIGIN
+    cortexm_mpu_region(2, IMSE_SDRAM_ORIGIN, IMSE_SDRAM_LOG2_SIZE, MPU_CACHED);
+#endif
     cortexm_mpu_enable();
     cortexm_enable_caches();
-    stm32h7_clock_init();
+    stm32_clock_init();
+#ifdef IMSE_SDRAM_ORIGIN
+    stm32h7_sdram_refresh(platform_clock_hz() / STM32_AHB_DIVIDER);
+#endif
     cortexm_start_cycles();
-    stm32h7_uart_init();
+    stm32_uart_init();
 }

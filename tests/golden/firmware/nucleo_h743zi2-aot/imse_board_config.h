@@ -2,19 +2,23 @@
 #ifndef IMSE_BOARD_CONFIG_H
 #define IMSE_BOARD_CONFIG_H
 
+#define IMSE_MCU_STM32H743 1
 #define IMSE_CLOCK_HZ 480000000u
 
 /* External oscillator; 0 when the board has none. */
 #define IMSE_OSCILLATOR_HZ 8000000
 #define IMSE_OSCILLATOR_BYPASS 1
+#define IMSE_SUPPLY_SMPS 0
 
 /* USART3, 8 data bits, no parity, 1 stop bit. */
-#define IMSE_UART_BASE 0x40004800
+#define IMSE_UART_BASE 0x40004800u
 #define IMSE_UART_BAUD 921600u
 #define IMSE_UART_TX_PORT 3u /* PD8 */
 #define IMSE_UART_TX_PIN 8u
 #define IMSE_UART_RX_PORT 3u /* PD9 */
 #define IMSE_UART_RX_PIN 9u
+#define IMSE_UART_ENABLE_REGISTER 0x580244e8u
+#define IMSE_UART_ENABLE_BIT 18u
 #define IMSE_UART_AF 7u
 
 #endif /* IMSE_BOARD_CONFIG_H */

@@ -14,6 +14,7 @@ from fake_backend import FakeBackend, fake_model
 from firmware_gen.backends.errors import UnsupportedOpError
 from firmware_gen.errors import FirmwareError, ModelTooBigError, ProjectFolderError
 from firmware_gen.options import FirmwareOptions
+from firmware_gen.platforms import platform_families
 from firmware_gen.project import (
     CSRC,
     MANIFEST,
@@ -22,7 +23,6 @@ from firmware_gen.project import (
     edited_files,
     files_digest,
     generate_project,
-    platform_families,
     read_manifest,
     write,
 )

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from reference_frontend import HOP, Frontend
 
-from targets.loader import load_target
+from targets.loader import list_targets, load_target
 
 pytestmark = [
     pytest.mark.emulator,
@@ -26,6 +26,9 @@ needs_qemu = pytest.mark.skipif(
     shutil.which("qemu-system-arm") is None, reason="qemu-system-arm is not installed"
 )
 QEMU_TARGETS = ("mps2_an386", "mps2_an500", "mps3_an547")
+UNICORN_TARGETS = [
+    t.name for t in list_targets() if t.board.emulator and t.board.emulator.kind == "unicorn"
+]
 
 PREFIX = fake_network.SOURCE.split("int imse_network_invoke", maxsplit=1)[0]
 UNDEFINED_INSTRUCTION = (
@@ -81,19 +84,50 @@ def check_info(link: Any, target_name: str) -> None:
     assert info.runtime == "fake"
 
 
-def test_stm32h7_image_on_unicorn(builder: Any, frontend: Frontend) -> None:
+@pytest.mark.parametrize("name", UNICORN_TARGETS)
+def test_image_on_unicorn(builder: Any, frontend: Frontend, name: str) -> None:
+    """Start-up, clocks, pins and UART of every board, in its memory map."""
     from targets.emulators.unicorn import UnicornMachine
     from targets.link import DeviceLink
 
-    build = builder.build("stm32h7")
-    machine = UnicornMachine(load_target("stm32h7"), build.elf)
+    build = builder.build(name)
+    machine = UnicornMachine(load_target(name), build.elf)
     with DeviceLink(machine.transport()) as link:
-        check_info(link, "stm32h7")
-        check_frames(link, frontend, 6)
+        check_info(link, name)
+        check_frames(link, frontend, 3)
         assert link.counters.retries == 0
     peak = machine.stats().peak_stack_bytes
     assert peak is not None
     assert 100 < peak < 640, "more stack than firmware_gen.memory allows the firmware"
+
+
+IN_ARENA = fake_network.SOURCE.replace(
+    "static int8_t imse_state[IMSE_BANDS];",
+    'static int8_t imse_state[IMSE_BANDS] __attribute__((section(".bss.imse_arena")));\n'
+    'int8_t imse_rest[1 << 20] __attribute__((section(".bss.imse_arena"), used));',
+)
+
+
+def test_arena_in_external_memory(frontend: Frontend, tmp_path: Path) -> None:
+    """What no memory of the chip holds goes to the board's SDRAM, which start-up has set up."""
+    from firmware_gen.project import generate_project, write
+    from firmware_gen.toolchain import compile_project
+    from targets.emulators.unicorn import UnicornMachine
+    from targets.link import DeviceLink
+
+    target = load_target("stm32h747")
+    backends = {"aot": fake_backend.FakeBackend(IN_ARENA, arena_bytes=(1 << 20) + 256)}
+    project = generate_project(fake_backend.fake_model(), target, "aot", backends=backends)
+    assert project.plan.places["arena"] == "SDRAM"
+    write(project, tmp_path / "p")
+    build = compile_project(tmp_path / "p", target, plan=project.plan)
+    machine = UnicornMachine(target, build.elf)
+    state = machine.image.symbol("imse_rest")
+    assert state is not None
+    assert target.mcu.region("SDRAM").contains(state)
+    with DeviceLink(machine.transport()) as link:
+        check_info(link, target.name)
+        check_frames(link, frontend, 2)
 
 
 @needs_qemu

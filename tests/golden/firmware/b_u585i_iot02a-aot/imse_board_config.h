@@ -1,0 +1,24 @@
+/* ST B-U585I-IOT02A: what the platform sources need to know about the board. */
+#ifndef IMSE_BOARD_CONFIG_H
+#define IMSE_BOARD_CONFIG_H
+
+#define IMSE_MCU_STM32U585 1
+#define IMSE_CLOCK_HZ 160000000u
+
+/* External oscillator; 0 when the board has none. */
+#define IMSE_OSCILLATOR_HZ 0
+#define IMSE_OSCILLATOR_BYPASS 0
+#define IMSE_SUPPLY_SMPS 0
+
+/* USART1, 8 data bits, no parity, 1 stop bit. */
+#define IMSE_UART_BASE 0x40013800u
+#define IMSE_UART_BAUD 921600u
+#define IMSE_UART_TX_PORT 0u /* PA9 */
+#define IMSE_UART_TX_PIN 9u
+#define IMSE_UART_RX_PORT 0u /* PA10 */
+#define IMSE_UART_RX_PIN 10u
+#define IMSE_UART_ENABLE_REGISTER 0x46020ca4u
+#define IMSE_UART_ENABLE_BIT 14u
+#define IMSE_UART_AF 7u
+
+#endif /* IMSE_BOARD_CONFIG_H */
