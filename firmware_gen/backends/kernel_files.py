@@ -8,6 +8,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 
 KERNEL_FOLDER = "kernels"
+_DEFINITION = re.compile(r"^(?:void |IMSE_CONV_KERNEL\()(imse_\w+)[(,]", re.MULTILINE)
 _INCLUDE = re.compile(r'^#include "([^"]+)"', re.MULTILINE)
 
 
@@ -53,10 +54,12 @@ def kernel_sources(functions: Iterable[str]) -> dict[str, bytes]:
 def _function_index() -> dict[str, Traversable]:
     """Source file by name of the kernel it defines."""
     index: dict[str, Traversable] = {}
-    for folder in ("portable", "dsp"):
+    for folder in ("portable", "dsp", "mve"):
         for source in csrc("kernels", folder).iterdir():
             if source.name.endswith(".c"):
-                for name in re.findall(r"^void (imse_\w+)\(", source.read_text("utf-8"), re.M):
+                for name in re.findall(
+                    r"^(?:void |IMSE_CONV_KERNEL\()(imse_\w+)[(,]", source.read_text("utf-8"), re.M
+                ):
                     index[name] = source
     return index
 

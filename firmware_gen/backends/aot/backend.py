@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from firmware_gen.backends.aot.emit.dsp import DspEmitter
+from firmware_gen.backends.aot.emit.mve import MveEmitter
 from firmware_gen.backends.aot.emit.portable import Emitter
 from firmware_gen.backends.aot.fold import fold_tables
 from firmware_gen.backends.aot.fuse import fuse_convolutions, fuse_products
@@ -22,13 +24,38 @@ from firmware_gen.backends.kernel_files import kernel_sources, network_header
 from firmware_gen.options import FirmwareOptions
 from quantize.artifact import ModelMetadata, QuantizedModel
 from quantize.inspect import Graph
-from targets.model import Target
+from targets.model import Mcu, Target
 
 _BYTES_PER_LAYER = 48
 _BYTES_PER_KERNEL = 400
 _STACK_BYTES = 1024
 
-EMITTERS: dict[str, type[Emitter]] = {"portable": Emitter, "dsp": DspEmitter}
+
+@dataclass(frozen=True)
+class _Extension:
+    """What a kernel set needs of a core.
+
+    Attributes:
+        title: Name of the extension for messages.
+        on: Whether a microcontroller has it.
+    """
+
+    title: str
+    on: Callable[[Mcu], bool]
+
+
+_ANY_CORE = _Extension("nothing", lambda mcu: True)
+_EXTENSIONS = {
+    "dsp": _Extension("the DSP instructions", lambda mcu: mcu.has_dsp),
+    "mve": _Extension("Helium (MVE)", lambda mcu: mcu.has_mve),
+}
+
+EMITTERS: dict[str, type[Emitter]] = {
+    "portable": Emitter,
+    "dsp": DspEmitter,
+    "mve": MveEmitter,
+}
+"""Kernel sets, the best one last."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +79,7 @@ def compile_model(model: QuantizedModel, kernels: str) -> BackendOutput:
 
     Args:
         model: The integer model.
-        kernels: ``"portable"`` or ``"dsp"``.
+        kernels: Name of a kernel set.
 
     Returns:
         Files and memory figures.
@@ -104,7 +131,7 @@ def compile_network(graph: Graph, metadata: ModelMetadata, kernels: str) -> Comp
     Args:
         graph: Subgraph 0 of the model.
         metadata: Which tensors are features, mask, phase and states.
-        kernels: ``"portable"`` or ``"dsp"``.
+        kernels: Name of a kernel set.
 
     Returns:
         The C sources and what led to them.
@@ -135,26 +162,28 @@ def choose_kernels(target: Target, wanted: str) -> str:
 
     Args:
         target: The board.
-        wanted: ``auto``, ``portable`` or ``dsp``.
+        wanted: ``auto``, or a kernel set by name.
 
     Returns:
-        ``"portable"`` or ``"dsp"``.
+        Name of a kernel set: with ``auto`` the best that the core has.
 
     Raises:
         BackendError: The set does not exist, or does not run on the target's core.
     """
-    has_dsp = target.mcu.has_dsp
+    mcu = target.mcu
+    there = [name for name in EMITTERS if _EXTENSIONS.get(name, _ANY_CORE).on(mcu)]
     if wanted == "auto":
-        return "dsp" if has_dsp else "portable"
-    if wanted not in ("portable", "dsp"):
+        return there[-1]
+    if wanted not in EMITTERS:
         raise BackendError(
             f"aot runtime: there are no '{wanted}' kernels",
-            hint="use --kernels auto, portable or dsp",
+            hint=f"use --kernels auto, {', '.join(EMITTERS)}",
         )
-    if wanted == "dsp" and not has_dsp:
+    if wanted not in there:
         raise BackendError(
-            f"kernels 'dsp' need the DSP instructions, {target.mcu.core} of {target.name} has none",
-            hint="use --kernels auto or portable",
+            f"kernels '{wanted}' need {_EXTENSIONS[wanted].title}, {mcu.core} of {target.name} "
+            "has none",
+            hint=f"use --kernels auto, {', '.join(there)}",
         )
     return wanted
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from firmware_gen.backends.aot.layout import Layout, Placement
 from firmware_gen.backends.aot.loops import Nest, broadcast, nest
@@ -40,6 +41,13 @@ class Addresses:
         self.source = source
         self.index = 0
         self.scratch_bytes = 0
+
+    replacements: ClassVar[Mapping[str, str]] = {}
+    """Kernels of a set that take the arguments of a portable kernel, by its name."""
+
+    def kernel(self, name: str) -> str:
+        """Name of a portable kernel or of what the set has in its place; it is linked."""
+        return self.source.kernel(self.replacements.get(name, name))
 
     def value(self, index: int) -> Value:
         """The value of an index."""

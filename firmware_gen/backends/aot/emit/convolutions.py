@@ -172,7 +172,7 @@ class ConvolutionLayers(Addresses):
         )
         call = [
             *self.tap_array(node, taps, advance(loops, 1)),
-            f"{self.source.kernel(f'imse_conv_{SUFFIX[x_value.dtype]}')}(&p, tap, "
+            f"{self.kernel(f'imse_conv_{SUFFIX[x_value.dtype]}')}(&p, tap, "
             f"{self.address(out, y_value.dtype)}{advance(loops, 0)});",
         ]
         return lines + looped(loops, call)
@@ -227,7 +227,7 @@ class ConvolutionLayers(Addresses):
         )
         call = [
             *self.tap_array(node, taps, advance(loops, 1)),
-            f"{self.source.kernel(f'imse_dwconv_{SUFFIX[x_value.dtype]}')}(&p, tap, "
+            f"{self.kernel(f'imse_dwconv_{SUFFIX[x_value.dtype]}')}(&p, tap, "
             f"{self.at(node.outputs[0])}{advance(loops, 0)});",
         ]
         return lines + looped(loops, call)
@@ -256,10 +256,9 @@ class ConvolutionLayers(Addresses):
         )
         sums = f"IMSE_S32(imse_state + {self.plan.sums[ring.state.name]})"
         newest = self.address(self.newest(ring), "int8")
-        self.source.kernel("imse_window_drop_s8")
         return [
             *lines,
-            f"{self.source.kernel('imse_window_mean_s8')}(&p, {newest}, {sums}, "
+            f"{self.kernel('imse_window_mean_s8')}(&p, {newest}, {sums}, "
             f"{self.at(node.outputs[0])});",
         ]
 
@@ -270,5 +269,6 @@ class ConvolutionLayers(Addresses):
             sums = f"IMSE_S32(imse_state + {self.plan.sums[ring.state.name]})"
             oldest = self.address(self.newest(ring), "int8")
             channels = self.value(ring.newest).shape[-1]
-            lines.append(f"imse_window_drop_s8({oldest}, {sums}, {channels});")
+            drop = self.kernel("imse_window_drop_s8")
+            lines.append(f"{drop}({oldest}, {sums}, {channels});")
         return lines

@@ -22,6 +22,20 @@ class ElementwiseLayers(Addresses):
 
     def binary(self, node: Binary) -> list[str]:
         """Sum, difference, product or quotient."""
+        y = self.value(node.outputs[0])
+        kind = "add" if node.kind == "sub" else node.kind
+        members = self.binary_members(node)
+        loops = self.nest(node.outputs[0], node.inputs, (False, False))
+        kernel = self.kernel(f"imse_{kind}_{SUFFIX[y.dtype]}")
+        call = (
+            f"{kernel}(&p, {self.at(node.inputs[0])}{advance(loops.loops, 1)}, {loops.steps[1]}, "
+            f"{self.at(node.inputs[1])}{advance(loops.loops, 2)}, {loops.steps[2]}, "
+            f"{self.at(node.outputs[0])}{advance(loops.loops, 0)}, {loops.count});"
+        )
+        return struct(f"imse_{kind}_t", members) + looped(loops.loops, [call])
+
+    def binary_members(self, node: Binary) -> dict[str, object]:
+        """Members of the parameters of an element-wise kernel."""
         a, b = (self.value(index) for index in node.inputs)
         y = self.value(node.outputs[0])
         members: dict[str, object] = {
@@ -32,28 +46,20 @@ class ElementwiseLayers(Addresses):
             "low": node.low,
             "high": node.high,
         }
-        kind = "add" if node.kind == "sub" else node.kind
-        if kind == "squared_difference":
+        if node.kind == "squared_difference":
             members["a"], members["b"] = multiplier(node.a), multiplier(node.b)
             members["left_shift"] = multipliers.square_shift(y)
-        if kind == "add":
+        if node.kind in ("add", "sub"):
             members["a"], members["b"] = multiplier(node.a), multiplier(node.b)
             members["left_shift"] = multipliers.left_shift(y)
             members["sign"] = -1 if node.kind == "sub" else 1
-        loops = self.nest(node.outputs[0], node.inputs, (False, False))
-        kernel = self.source.kernel(f"imse_{kind}_{SUFFIX[y.dtype]}")
-        call = (
-            f"{kernel}(&p, {self.at(node.inputs[0])}{advance(loops.loops, 1)}, {loops.steps[1]}, "
-            f"{self.at(node.inputs[1])}{advance(loops.loops, 2)}, {loops.steps[2]}, "
-            f"{self.at(node.outputs[0])}{advance(loops.loops, 0)}, {loops.count});"
-        )
-        return struct(f"imse_{kind}_t", members) + looped(loops.loops, [call])
+        return members
 
     def vector(self, node: Node, kernel: str, first: str) -> list[str]:
         """A kernel on one dense input, with loops around it."""
         loops = self.nest(node.outputs[0], node.inputs[:1], (True,))
         call = (
-            f"{self.source.kernel(kernel)}({first}, "
+            f"{self.kernel(kernel)}({first}, "
             f"{self.at(node.inputs[0])}{advance(loops.loops, 1)}, "
             f"{self.at(node.outputs[0])}{advance(loops.loops, 0)}, {loops.count});"
         )
@@ -103,7 +109,7 @@ class ElementwiseLayers(Addresses):
         )
         loops = self.nest(node.outputs[0], node.inputs, (True, False))
         call = (
-            f"{self.source.kernel('imse_prelu_s8')}(&p, "
+            f"{self.kernel('imse_prelu_s8')}(&p, "
             f"{self.at(node.inputs[0])}{advance(loops.loops, 1)}, "
             f"{self.at(node.inputs[1])}{advance(loops.loops, 2)}, {loops.steps[2]}, "
             f"{self.at(node.outputs[0])}{advance(loops.loops, 0)}, {loops.count});"

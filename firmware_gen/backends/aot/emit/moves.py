@@ -31,7 +31,7 @@ class MoveLayers(Addresses):
             outer = loops[:-2]
             cast = "" if dtype == "int8" else "IMSE_S8"
             call = (
-                f"{self.source.kernel('imse_copy_rows')}({cast}({to}{advance(outer, 0)}), "
+                f"{self.kernel('imse_copy_rows')}({cast}({to}{advance(outer, 0)}), "
                 f"{rows.steps[0] * size}, {'IMSE_CONST_S8' if cast else ''}"
                 f"({origin}{advance(outer, 1)}), "
                 f"{rows.steps[1] * size}, {loops[-1].extent * size}, {rows.extent});"
@@ -41,7 +41,7 @@ class MoveLayers(Addresses):
             loops = (*loops, Loop(1, (1, 1)))
         inner, outer = loops[-1], loops[:-1]
         call = (
-            f"{self.source.kernel(f'imse_gather_{SUFFIX[dtype]}')}({to}{advance(outer, 0)}, "
+            f"{self.kernel(f'imse_gather_{SUFFIX[dtype]}')}({to}{advance(outer, 0)}, "
             f"{origin}{advance(outer, 1)}, {inner.steps[1]}, {inner.extent});"
         )
         return looped(outer, [call])

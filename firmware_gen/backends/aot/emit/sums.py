@@ -33,7 +33,7 @@ class SumLayers(Addresses):
             },
         )
         call = (
-            f"{self.source.kernel(f'imse_matmul_{SUFFIX[y.dtype]}')}(&p, "
+            f"{self.kernel(f'imse_matmul_{SUFFIX[y.dtype]}')}(&p, "
             f"{self.at(a.index)}{advance(loops, 1)}, {self.at(b.index)}{advance(loops, 2)}, "
             f"{self.at(y.index)}{advance(loops, 0)});"
         )
@@ -103,7 +103,7 @@ class SumLayers(Addresses):
             },
         )
         call = (
-            f"{self.source.kernel(f'imse_mean_{SUFFIX[y.dtype]}')}(&p, "
+            f"{self.kernel(f'imse_mean_{SUFFIX[y.dtype]}')}(&p, "
             f"{self.at(x.index)}{advance(outer, 1)}, "
             f"{self.at(y.index)}{advance(outer, 0)});"
         )
@@ -145,7 +145,7 @@ class SumLayers(Addresses):
         )
         loops = collapse(x.shape[:1], (y_strides[:1], x_strides[:1]))
         call = (
-            f"{self.source.kernel('imse_average_pool_s8')}(&p, "
+            f"{self.kernel('imse_average_pool_s8')}(&p, "
             f"{self.at(x.index)}{advance(loops, 1)}, {self.at(y.index)}{advance(loops, 0)});"
         )
         return lines + looped(loops, [call])

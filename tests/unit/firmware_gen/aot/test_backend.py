@@ -86,13 +86,17 @@ def test_int16_convolutions_need_the_wide_bias() -> None:
 
 def test_kernel_choice() -> None:
     plain = replace(TARGET, mcu=replace(TARGET.mcu, has_dsp=False, core="cortex-m3"))
+    helium = load_target("mps3_an547")
     assert choose_kernels(TARGET, "auto") == "dsp"
     assert choose_kernels(TARGET, "portable") == "portable"
     assert choose_kernels(plain, "auto") == "portable"
+    assert choose_kernels(helium, "auto") == "mve"
+    assert choose_kernels(helium, "dsp") == "dsp"
     with pytest.raises(BackendError, match="need the DSP instructions, cortex-m3"):
         choose_kernels(plain, "dsp")
-    with pytest.raises(BackendError, match="there are no 'mve' kernels"):
+    with pytest.raises(BackendError, match=r"need Helium \(MVE\), cortex-m7") as error:
         choose_kernels(TARGET, "mve")
+    assert error.value.hint == "use --kernels auto, portable, dsp"
 
 
 @pytest.mark.parametrize("kernels", ["portable", "dsp"])

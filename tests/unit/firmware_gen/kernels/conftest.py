@@ -8,7 +8,10 @@ _HERE = Path(__file__).parent
 _MODULES = {
     "aot_harness": _HERE.parent / "aot" / "aot_harness.py",
     "test_ops": _HERE.parent / "aot" / "test_ops.py",
+    "test_streaming": _HERE.parent / "aot" / "test_streaming.py",
     "m7_harness": _HERE / "m7_harness.py",
+    "qemu_harness": _HERE / "qemu_harness.py",
+    "test_m7": _HERE / "test_m7.py",
 }
 for _NAME, _PATH in _MODULES.items():
     if _NAME not in sys.modules:

@@ -1,0 +1,10 @@
+#include "imse_conv_s8_mve.h"
+
+#include "imse_conv_core_mve.h"
+
+IMSE_CONV_KERNEL(imse_conv32_s8_mve,
+                 IMSE_FOUR_PIXELS(IMSE_SUMS_32, IMSE_NO_PAIR, ""))
+IMSE_CONV_KERNEL(imse_conv32_table_s8_mve,
+                 IMSE_FOUR_PIXELS(IMSE_SUMS_32, IMSE_NO_PAIR, IMSE_LOOK_UP_ALL))
+IMSE_CONV_KERNEL(imse_conv32_tables_s8_mve,
+                 IMSE_FOUR_PIXELS(IMSE_SUMS_32, IMSE_LOOK_UP_PAIR, ""))

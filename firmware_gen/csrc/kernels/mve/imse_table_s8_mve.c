@@ -1,0 +1,15 @@
+#include "imse_elementwise_mve.h"
+
+void imse_table_s8_mve(const int8_t *table, const int8_t *in, int8_t *out, int32_t n) {
+  __asm__ volatile(
+      "wlstp.8 lr, %[n], 2f            \n\t"
+      "1:                              \n\t"
+      "vldrb.8 q0, [%[in]], #16        \n\t"
+      "vldrb.u8 q1, [%[table], q0]     \n\t"
+      "vstrb.8 q1, [%[out]], #16       \n\t"
+      "letp    lr, 1b                  \n\t"
+      "2:                              \n\t"
+      : [in] "+r"(in), [out] "+r"(out)
+      : [table] "r"(table), [n] "r"(n)
+      : "lr", "d0", "d1", "d2", "d3", "cc", "memory");
+}

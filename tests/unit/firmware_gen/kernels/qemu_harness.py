@@ -1,0 +1,180 @@
+"""Runs compiled networks on QEMU's Cortex-M boards, many networks in one image."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from firmware_gen.backends.aot.backend import compile_network
+from quantize.artifact import QuantizedModel
+
+_HERE = Path(__file__).parent
+_CSRC = _HERE.parents[3] / "firmware_gen" / "csrc"
+
+
+@dataclass(frozen=True)
+class Board:
+    """One of QEMU's boards.
+
+    Attributes:
+        machine: Name in QEMU.
+        flags: Compiler flags of the core.
+        memory: Linker script.
+        instructions_per_tick: Instructions that one tick of SysTick stands for.
+    """
+
+    machine: str
+    flags: tuple[str, ...]
+    memory: str
+    instructions_per_tick: float
+
+
+_SECTIONS = """
+ENTRY(reset_handler)
+SECTIONS {
+  .vectors : { KEEP(*(.vectors)) } > START
+  .text : { *(.text*) *(.rodata*) } > CODE
+  .data : { *(.data*) } > CODE
+  .bss (NOLOAD) : { *(.bss*) *(COMMON) . = ALIGN(8); . += 16384; stack_top = .; } > RAM
+}
+"""
+M7 = Board(
+    "mps2-an500",
+    ("-mcpu=cortex-m7", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv5-d16"),
+    "MEMORY { START : ORIGIN = 0, LENGTH = 1K\n CODE : ORIGIN = 0x400, LENGTH = 4095K\n"
+    "RAM : ORIGIN = 0x60000000, LENGTH = 16M }" + _SECTIONS,
+    40.0,
+)
+M55 = Board(
+    "mps3-an547",
+    ("-mcpu=cortex-m55", "-mthumb", "-mfloat-abi=hard"),
+    "MEMORY { START : ORIGIN = 0, LENGTH = 1K\n CODE : ORIGIN = 0x11000000, LENGTH = 2M\n"
+    "RAM : ORIGIN = 0x70000000, LENGTH = 64M }" + _SECTIONS,
+    31.25,
+)
+
+
+def run_networks(
+    board: Board,
+    models: Sequence[QuantizedModel],
+    features: Sequence[Sequence[np.ndarray]],
+    folder: Path,
+    kernels: str,
+) -> list[list[tuple[dict[str, np.ndarray], float]]]:
+    """Run networks on a board.
+
+    Args:
+        board: The board.
+        models: The networks.
+        features: Frames of every network, from a reset on.
+        folder: For files of the build.
+        kernels: Kernel set.
+
+    Returns:
+        Per network and frame: mask and phase, and instructions to within one tick.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    elf = _build(board, models, [len(frames) for frames in features], folder, kernels)
+    (folder / "in.bin").write_bytes(b"".join(f.tobytes() for frames in features for f in frames))
+    subprocess.run(
+        [
+            *("qemu-system-arm", "-M", board.machine, "-kernel", str(elf), "-display", "none"),
+            *("-monitor", "none", "-serial", "none", "-icount", "shift=0"),
+            *("-semihosting-config", "enable=on,target=native"),
+        ],
+        check=True,
+        cwd=folder,
+        timeout=300,
+        stdin=subprocess.DEVNULL,
+    )
+    data, position = (folder / "out.bin").read_bytes(), 0
+    results = []
+    for model, frames in zip(models, features, strict=True):
+        results.append([])
+        for _ in frames:
+            outputs = {}
+            for name in ("mask", "phase"):
+                tensor = model.graph.tensors[model.metadata.outputs[name]]
+                raw = data[position : position + tensor.nbytes + 32]
+                assert raw[:16] == raw[-16:] == b"M" * 16, "written beside the output"
+                values = np.frombuffer(raw[16:-16], tensor.dtype).reshape(tensor.shape)
+                outputs[name] = values
+                position += len(raw)
+            ticks = int.from_bytes(data[position : position + 4], "little")
+            position += 4
+            results[-1].append((outputs, ticks * board.instructions_per_tick))
+    assert position == len(data)
+    return results
+
+
+def _build(
+    board: Board,
+    models: Sequence[QuantizedModel],
+    frames: Sequence[int],
+    folder: Path,
+    kernels: str,
+) -> Path:
+    gcc = ["arm-none-eabi-gcc", *board.flags, "-O2", "-std=c99", "-Wall", "-Wextra", "-Werror"]
+    gcc += ["-ffunction-sections", "-fdata-sections"]
+    includes = [f"-I{_CSRC / 'kernels'}", f"-I{_CSRC / 'network'}"]
+    sources: set[str] = set()
+    objects, rows, declarations, largest = [], [], [], 1
+    for number, model in enumerate(models):
+        network = compile_network(model.graph, model.metadata, kernels)
+        case = folder / f"case{number}"
+        for path, content in network.files.items():
+            target = folder / path if path.startswith("kernels/") else case / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+            if path.startswith("kernels/") and path.endswith(".c"):
+                sources.add(path)
+        names = ("network_runtime", "arena", "state", "network_invoke", "network_reset")
+        renamed = [f"-Dimse_{name}=case{number}_{name}" for name in names]
+        output = case / "network.o"
+        source = case / "model" / "network_aot.c"
+        command = [*gcc, *includes, f"-I{case / 'model'}", *renamed, "-c", str(source)]
+        subprocess.run([*command, "-o", str(output)], check=True)
+        objects.append(str(output))
+        tensors, metadata = model.graph.tensors, model.metadata
+        sizes = [
+            tensors[index].nbytes
+            for index in (
+                metadata.inputs["features"],
+                *(metadata.outputs[n] for n in ("mask", "phase")),
+            )
+        ]
+        largest = max(largest, *sizes)
+        prefix = f"case{number}_network"
+        declarations.append(
+            f"void {prefix}_reset(void);\n"
+            f"int {prefix}_invoke(const int8_t *features, int8_t *mask, int8_t *phase);"
+        )
+        rows.append(
+            f"{{{prefix}_reset, {prefix}_invoke, {', '.join(map(str, (frames[number], *sizes)))}}},"
+        )
+    (folder / "cases.h").write_text(
+        "typedef struct { void (*reset)(void);\n"
+        "  int (*invoke)(const int8_t *features, int8_t *mask, int8_t *phase);\n"
+        "  uint32_t frames, features, mask, phase; } case_t;\n"
+        f"#define CASE_BYTES {largest}\n"
+        + "\n".join(declarations)
+        + "\nstatic const case_t cases[] = {\n"
+        + "\n".join(rows)
+        + "\n};\n"
+    )
+    (folder / "board.ld").write_text(board.memory)
+    elf = folder / "image.elf"
+    subprocess.run(
+        [
+            *gcc, *includes, f"-I{folder}", str(_HERE / "qemu_main.c"),
+            *(str(folder / path) for path in sorted(sources)), *objects,
+            "-nostartfiles", "--specs=nano.specs", "-Wl,--gc-sections", "-T",
+            str(folder / "board.ld"), "-Wl,--no-warn-rwx-segments", "-o", str(elf),
+        ],
+        check=True,
+    )  # fmt: skip
+    return elf

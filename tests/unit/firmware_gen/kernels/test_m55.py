@@ -1,0 +1,91 @@
+"""Helium kernels on an emulated Cortex-M55: the interpreter's bytes, and instruction counts."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import test_m7
+import test_ops
+from aot_harness import GraphBuilder
+from qemu_harness import M55, run_networks
+from test_streaming import _network
+
+from quantize.artifact import QuantizedModel
+from quantize.tflm_host import TflmRunner
+
+pytestmark = [
+    pytest.mark.emulator,
+    pytest.mark.skipif(
+        shutil.which("arm-none-eabi-gcc") is None or shutil.which("qemu-system-arm") is None,
+        reason="arm-none-eabi-gcc or qemu-system-arm is not installed",
+    ),
+]
+
+BARS = {
+    "conv 3x3": 0.2,
+    "conv 1x1": 0.4,
+    "depthwise 3x3": 2.5,
+    "depthwise 1x11": 2.5,
+    "conv 1x1 with prelu": 0.45,
+    "matmul": 0.75,
+    "add": 4.5,
+    "mul": 5.0,
+    "logistic": 0.5,
+    "prelu": 9.0,
+}
+"""Instructions per multiply-accumulate or element, the whole network of one operator."""
+
+
+def run(
+    models: Sequence[QuantizedModel], frames: int, folder: Path, names: Sequence[str]
+) -> list[float]:
+    """Compare networks with the interpreter; returns the instructions of their last frames."""
+    rng = np.random.default_rng(5)
+    features = []
+    for model in models:
+        shape = model.graph.tensors[model.metadata.inputs["features"]].shape
+        features.append([rng.integers(-128, 128, shape).astype(np.int8) for _ in range(frames)])
+    counts = []
+    results = run_networks(M55, models, features, folder, "mve")
+    for name, model, inputs, outputs in zip(names, models, features, results, strict=True):
+        runner = TflmRunner(model)
+        for frame, (values, (actual, _)) in enumerate(zip(inputs, outputs, strict=True)):
+            expected = runner.invoke(values)
+            for output in ("mask", "phase"):
+                message = f"{name}, frame {frame}, {output}"
+                np.testing.assert_array_equal(actual[output], expected[output], err_msg=message)
+        counts.append(outputs[-1][1])
+    return counts
+
+
+def test_operators_on_the_core_equal_interpreter(tmp_path: Path) -> None:
+    models, names = [], []
+    for maker in [*test_ops.MAKERS, *test_ops.FUSED]:
+        for seed in (21, 22):
+            b = GraphBuilder(seed)
+            y = maker(b)
+            assert b.features is not None
+            models.append(b.model(y, b.requant(b.features)))
+            names.append(f"{maker.__name__} {seed}")
+    run(models, 2, tmp_path, names)
+
+
+def test_whole_network_over_many_frames(tmp_path: Path) -> None:
+    run([_network(seed) for seed in range(2)], 24, tmp_path, ["network 0", "network 1"])
+
+
+def test_instructions_per_unit(tmp_path: Path) -> None:
+    models = []
+    for name in BARS:
+        b = GraphBuilder(1)
+        y = test_m7.COSTS[name][0](b)
+        assert b.features is not None
+        models.append(b.model(y, b.strided_slice(b.features, [0, 0, 0, 0], [1, 1, 1, 1])))
+    counts = run(models, 1, tmp_path, list(BARS))
+    costs = {name: count / test_m7.COSTS[name][2] for name, count in zip(BARS, counts, strict=True)}
+    for name, cost in costs.items():
+        assert 0.03 < cost <= BARS[name], costs
