@@ -44,7 +44,8 @@ def digit_reversal_table() -> list[int]:
     return table
 
 
-def _lines(values: Iterable[str], per_line: int) -> str:
+def literal_lines(values: Iterable[str], per_line: int) -> str:
+    """Returns comma separated literals in indented lines."""
     items = list(values)
     rows = [items[i : i + per_line] for i in range(0, len(items), per_line)]
     return ",\n".join("    " + ", ".join(row) for row in rows)
@@ -52,8 +53,8 @@ def _lines(values: Iterable[str], per_line: int) -> str:
 
 def render_tables() -> str:
     """Returns the text of ``imse_frontend_tables.h``."""
-    sine = _lines(map(float32_literal, sine_table()), _PER_LINE)
-    reversal = _lines((str(n) for n in digit_reversal_table()), 16)
+    sine = literal_lines(map(float32_literal, sine_table()), _PER_LINE)
+    reversal = literal_lines((str(n) for n in digit_reversal_table()), 16)
     return f"""\
 /* Constant tables of the front end, made by firmware_gen/frontend_tables.py. Do not edit. */
 #ifndef IMSE_FRONTEND_TABLES_H

@@ -21,6 +21,11 @@ FIRMWARE_CODE_BYTES = 14 * 1024
 FIRMWARE_BUFFER_BYTES = 8448
 """RAM of the frame buffers and the front end's state (section ``.bss.imse_buffers``)."""
 
+_SEGMENT_FRONTEND_BYTES = 4 * (2 * 255 + 510 + 2 * 256 + 2 * 510)
+_SEGMENT_LINK_BYTES = 1280
+_SEGMENT_TENSOR_BYTES = 512 + 256 + 512
+_SEGMENT_HOP = 100
+
 FIRMWARE_DATA_BYTES = 1024
 """RAM of all other variables of the firmware."""
 
@@ -109,7 +114,20 @@ class MemoryPlan:
         }
 
 
-def memory_items(memory: BackendMemory, options: FirmwareOptions) -> tuple[MemoryItem, ...]:
+def segment_buffer_bytes(frames: int) -> int:
+    """RAM of the buffers of firmware for whole segments (section ``.bss.imse_buffers``).
+
+    Args:
+        frames: Frames of a segment: samples in and out, features, mask and phase.
+    """
+    samples = 2 * 2 * _SEGMENT_HOP * (frames - 1)
+    tensors = _SEGMENT_TENSOR_BYTES * frames
+    return samples + tensors + _SEGMENT_FRONTEND_BYTES + _SEGMENT_LINK_BYTES
+
+
+def memory_items(
+    memory: BackendMemory, options: FirmwareOptions, buffer_bytes: int = FIRMWARE_BUFFER_BYTES
+) -> tuple[MemoryItem, ...]:
     """Everything that needs a place, in the order in which places are given out.
 
     The arena is read and written most, so it gets the fastest memory that takes it whole.
@@ -119,19 +137,25 @@ def memory_items(memory: BackendMemory, options: FirmwareOptions) -> tuple[Memor
         MemoryItem("weights", memory.weights_bytes, "flash", ("weights",)),
         MemoryItem("stack", options.stack_bytes + GUARD_BYTES, "ram", ("stack",)),
         MemoryItem("arena", memory.arena_bytes, "ram", ("hot", "arena")),
-        MemoryItem("buffers", FIRMWARE_BUFFER_BYTES, "ram", ("hot", "data")),
+        MemoryItem("buffers", buffer_bytes, "ram", ("hot", "data", "arena")),
         MemoryItem("state", memory.state_bytes, "ram", ("hot", "state")),
         MemoryItem("data", FIRMWARE_DATA_BYTES, "ram", ("data",)),
     )
 
 
-def plan_memory(target: Target, memory: BackendMemory, options: FirmwareOptions) -> MemoryPlan:
+def plan_memory(
+    target: Target,
+    memory: BackendMemory,
+    options: FirmwareOptions,
+    buffer_bytes: int = FIRMWARE_BUFFER_BYTES,
+) -> MemoryPlan:
     """Give every item a region of the target.
 
     Args:
         target: Where the firmware runs.
         memory: What the network needs.
         options: Stack size.
+        buffer_bytes: Size of the audio buffers and the front end's state.
 
     Returns:
         The plan.
@@ -147,7 +171,7 @@ def plan_memory(target: Target, memory: BackendMemory, options: FirmwareOptions)
             f"the deepest call needs {needed_stack:,}",
             hint="give the firmware a larger stack",
         )
-    items = memory_items(memory, options)
+    items = memory_items(memory, options, buffer_bytes)
     used: dict[str, dict[str, int]] = {region.name: {} for region in target.mcu.regions}
     places: dict[str, str] = {}
     homeless: list[tuple[MemoryItem, list[MemoryRegion]]] = []

@@ -12,9 +12,16 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from firmware_gen.backends.base import Backend, BackendOutput
+from firmware_gen.backends.config_header import segment_frames
 from firmware_gen.backends.errors import BackendError
 from firmware_gen.errors import FirmwareError, ProjectFolderError
-from firmware_gen.memory import GUARD_BYTES, MemoryPlan, plan_memory
+from firmware_gen.memory import (
+    FIRMWARE_BUFFER_BYTES,
+    GUARD_BYTES,
+    MemoryPlan,
+    plan_memory,
+    segment_buffer_bytes,
+)
 from firmware_gen.options import FirmwareOptions
 from firmware_gen.platforms import find_platform, uart_pins
 from firmware_gen.render import render
@@ -28,7 +35,11 @@ MANIFEST_FORMAT = 1
 BUILD_FOLDER = "build"
 WORK_PREFIX = ".build."
 
-_COMMON_FOLDERS = ("app", "frontend", "protocol")
+_COMMON_FILES = ("app/imse_service.c", "app/imse_service.h", "app/main.c", "protocol")
+# Files of the two ways of taking audio: hop by hop, or a segment at a time.
+_HOP_FILES = ("frontend", "app/imse_pipeline.c", "app/imse_pipeline.h", "app/imse_audio.c")
+_HOP_FILES += ("app/imse_audio.h",)
+_SEGMENT_FILES = ("segment", "frontend/imse_float.h", "network/imse_network_progress.h")
 _GENERIC_DEVICES = {
     "cortex-m4": "ARMCM4",
     "cortex-m7": "ARMCM7",
@@ -36,13 +47,14 @@ _GENERIC_DEVICES = {
     "cortex-m55": "ARMCM55",
     "cortex-m85": "ARMCM85",
 }
-_FRONTEND = {
+_HOP_FRONTEND = {
     "sample_rate_hz": 16000,
     "n_fft": 512,
     "hop": 256,
     "first_bin": 1,
     "bands": 256,
 }
+_SEGMENT_FRONTEND = {**_HOP_FRONTEND, "n_fft": 510, "hop": 100, "first_bin": 0}
 
 
 @dataclass(frozen=True)
@@ -141,7 +153,7 @@ def generate_project(
             f"unknown runtime {runtime!r}", hint=f"known: {', '.join(sorted(backends))}"
         )
     _check_frontend(model)
-    files = _fixed_files(target)
+    files = _fixed_files(target, segments=segment_frames(model) > 0)
     common = _sources(files)
     outputs: dict[str, BackendOutput] = {}
     plans: dict[str, MemoryPlan] = {}
@@ -149,7 +161,7 @@ def generate_project(
     for name, backend in sorted(backends.items()):
         try:
             output = backend.generate(model, target, options)
-            plans[name] = plan_memory(target, output.memory, options)
+            plans[name] = plan_memory(target, output.memory, options, buffer_bytes(model))
         except (BackendError, FirmwareError) as error:
             if name == runtime:
                 raise
@@ -174,24 +186,33 @@ def generate_project(
 
 
 def _check_frontend(model: QuantizedModel) -> None:
-    """The C front end is written for one transform."""
+    """The C front ends are written for one transform each."""
     frontend = model.metadata.frontend
-    for name, expected in _FRONTEND.items():
+    known = _SEGMENT_FRONTEND if segment_frames(model) else _HOP_FRONTEND
+    for name, expected in known.items():
         found = getattr(frontend, name)
         if found != expected:
             raise FirmwareError(
                 f"model '{model.metadata.model}': the firmware's front end has {name} {expected}, "
                 f"the model needs {found}",
-                hint="choose a model of the imse-stream family (see: imse-mcu models)",
+                hint="choose a model with the transform of imse or imse-stream (see: imse-mcu "
+                "models)",
             )
 
 
-def _fixed_files(target: Target) -> dict[str, bytes]:
-    """The C sources that are the same for every model."""
-    paths = find_platform(target).sources()
-    for folder in _COMMON_FOLDERS:
-        paths += [p for p in (CSRC / folder).rglob("*") if p.suffix in {".c", ".h"}]
-    paths.append(CSRC / "network" / "imse_network.h")
+def buffer_bytes(model: QuantizedModel) -> int:
+    """RAM of the audio buffers and the front end's state for a model."""
+    frames = segment_frames(model)
+    return segment_buffer_bytes(frames) if frames else FIRMWARE_BUFFER_BYTES
+
+
+def _fixed_files(target: Target, *, segments: bool) -> dict[str, bytes]:
+    """The C sources that are the same for every model of a family."""
+    roots = [*_COMMON_FILES, *(_SEGMENT_FILES if segments else _HOP_FILES)]
+    paths = []
+    for root in (CSRC / name for name in roots):
+        paths += list(root.rglob("*.[ch]")) if root.is_dir() else [root]
+    paths += [*find_platform(target).sources(), CSRC / "network" / "imse_network.h"]
     return {path.relative_to(CSRC).as_posix(): path.read_bytes() for path in sorted(paths)}
 
 
@@ -201,7 +222,8 @@ def _sources(files: Mapping[str, bytes]) -> list[str]:
 
 def _is_cold(path: str) -> bool:
     """Whether a source does not work on audio: the compiler then makes it small, not fast."""
-    return not path.startswith("frontend/") and path != "app/imse_pipeline.c"
+    hot = ("frontend/", "segment/imse_segment_frontend", "app/imse_pipeline.c")
+    return not path.startswith(hot)
 
 
 def _merge(files: dict[str, bytes], more: Mapping[str, bytes], origin: str) -> None:
@@ -244,6 +266,7 @@ def _rendered_files(
         "generic_device": _GENERIC_DEVICES[target.mcu.core],
         "hop": frontend.hop,
         "frames_per_second": frontend.frames_per_second,
+        "segment_frames": segment_frames(model),
     }
     templates = {
         "CMakeLists.txt": "CMakeLists.txt.j2",

@@ -39,12 +39,11 @@ class Scale:
     zero_point: int
 
 
-def _compress(m2: Float, exponent: float) -> Float:
-    """``m2 ** ((exponent - 1) / 2)`` as the firmware's ``compress``."""
-    exact_exponent = (int(np.float64(f32(exponent)) * 1e6 + 0.5) / 1e6 - 1.0) * 0.5
-    high = f32(int(exact_exponent * 4096.0)) / f32(4096.0)
-    low = f32(exact_exponent - int(exact_exponent * 4096.0) / 4096.0)
-    bits = m2.view(np.uint32)
+def power(x: Float, exponent: float) -> Float:
+    """``x ** exponent`` for positive numbers, as the firmware's ``imse_power``."""
+    high = f32(int(exponent * 4096.0)) / f32(4096.0)
+    low = f32(exponent - int(exponent * 4096.0) / 4096.0)
+    bits = x.view(np.uint32)
     e = (bits - np.uint32(0x3F3504F3)).view(np.int32) >> 23
     f = (bits - (e.view(np.uint32) << np.uint32(23))).view(f32)
     s = (f - f32(1)) / (f + f32(1))
@@ -53,15 +52,20 @@ def _compress(m2: Float, exponent: float) -> Float:
         f32(2.88539004) + u * (f32(0.961800754) + u * (f32(0.576585293) + u * f32(0.434247464)))
     )
     exact = high * e.astype(f32)
-    small = low * e.astype(f32) + f32(exact_exponent) * log2_f
+    small = low * e.astype(f32) + f32(exponent) * log2_f
     n = (exact + small + f32(128.5)).astype(np.int32) - 128
     r = (exact - n.astype(f32)) + small
-    power = f32(0.00134003686) + r * f32(0.000154764246)
+    series = f32(0.00134003686) + r * f32(0.000154764246)
     for factor in (0.00961800385, 0.0555032753, 0.240226507, 0.693147182):
-        power = f32(factor) + r * power
-    power = r * power
+        series = f32(factor) + r * series
+    series = r * series
     scale = ((n + 127).astype(np.uint32) << np.uint32(23)).view(f32)
-    return scale + scale * power
+    return scale + scale * series
+
+
+def _compress(m2: Float, exponent: float) -> Float:
+    """``m2 ** ((exponent - 1) / 2)`` as the firmware's ``compress``."""
+    return power(m2, (int(np.float64(f32(exponent)) * 1e6 + 0.5) / 1e6 - 1.0) * 0.5)
 
 
 def _multiply(x: Float, w: Float) -> tuple[Float, Float]:
@@ -110,7 +114,7 @@ def _level_gains(pcm: NDArray[np.int16], config: FrontendConfig) -> Float:
     return gains
 
 
-def _round_saturate(values: Float, low: int, high: int) -> NDArray[np.int32]:
+def round_saturate(values: Float, low: int, high: int) -> NDArray[np.int32]:
     """Nearest integer, halves away from zero, within ``[low, high]``."""
     clipped = np.clip(values, f32(low), f32(high))
     whole = clipped.astype(np.int32)
@@ -165,7 +169,7 @@ def analyze(
     steps = _compress(m2, config.compression) * (f32(1) / f32(features.scale))
     values = np.stack([np.sqrt(m2) * steps, re * steps, im * steps], axis=-1)
     zero = features.zero_point
-    return (_round_saturate(values, -128 - zero, 127 - zero) + zero).astype(np.int8), spectrum
+    return (round_saturate(values, -128 - zero, 127 - zero) + zero).astype(np.int8), spectrum
 
 
 def synthesize(
@@ -214,5 +218,5 @@ def synthesize(
     signs = np.where(np.arange(_N_FFT) & 1, f32(-1), f32(1)).astype(f32)
     blocks = (signs * blocks * ((f32(1) / f32(_HALF)) * _WINDOW)).astype(f32, copy=False)
     tails = np.concatenate([np.zeros((1, _HOP), f32), blocks[:-1, _HOP:]])
-    out = _round_saturate((tails + blocks[:, :_HOP]) * f32(32768), -32768, 32767)
+    out = round_saturate((tails + blocks[:, :_HOP]) * f32(32768), -32768, 32767)
     return out.astype(np.int16).reshape(-1)[_HOP : _HOP + samples]

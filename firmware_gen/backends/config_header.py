@@ -5,10 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from firmware_gen.backends.errors import BackendError
+from firmware_gen.frontend_tables import float32_literal, literal_lines
 from quantize.artifact import QuantizedModel
 from quantize.inspect import Tensor
 
 CONFIG_PATH = "model/imse_model_config.h"
+MASK_PATH = "model/imse_segment_mask.h"
+
+_MASK_LIMIT = 2.0
 
 
 def config_header(model: QuantizedModel) -> bytes:
@@ -33,6 +37,7 @@ def config_header(model: QuantizedModel) -> bytes:
         ("IMSE_HOP", str(frontend.hop)),
         ("IMSE_BANDS", str(frontend.bands)),
         ("IMSE_FIRST_BIN", str(frontend.first_bin)),
+        ("IMSE_SEGMENT_FRAMES", str(segment_frames(model))),
         ("IMSE_FEATURE_CHANNELS", str(features.shape[-1])),
         ("IMSE_FEATURE_BYTES", str(features.nbytes)),
         ("IMSE_MASK_BYTES", str(mask.nbytes)),
@@ -63,6 +68,50 @@ def config_header(model: QuantizedModel) -> bytes:
         "",
     ]
     return "\n".join(lines).encode()
+
+
+def segment_frames(model: QuantizedModel) -> int:
+    """Frames that the network takes at a time, 0 for one that runs frame by frame."""
+    if model.metadata.family != "imse":
+        return 0
+    return model.graph.tensors[model.metadata.inputs["features"]].shape[1]
+
+
+def segment_files(model: QuantizedModel) -> dict[str, bytes]:
+    """Constants that only firmware for whole segments needs, by path; none for other models."""
+    if not segment_frames(model):
+        return {}
+    mask = _end(model, "mask", model.metadata.outputs.get("mask"))
+    compression = model.metadata.frontend.compression
+    return {MASK_PATH: mask_header_text(mask.scale, mask.zero_point, compression).encode()}
+
+
+def mask_header_text(scale: float, zero_point: int, compression: float) -> str:
+    """Write ``imse_segment_mask.h``: the factor on a magnitude for every mask value.
+
+    Args:
+        scale: Scale of the mask.
+        zero_point: Its zero point.
+        compression: Exponent of the magnitudes that the mask applies to.
+
+    Returns:
+        The file's text.
+    """
+    levels = np.maximum((np.arange(-128, 128) - zero_point) * float(np.float32(scale)), 0.0)
+    factors = (_MASK_LIMIT * levels) ** (1.0 / compression)
+    return "\n".join(
+        [
+            "/* Factor on the magnitude for mask values -128 ... 127. Generated, do not edit. */",
+            "#ifndef IMSE_SEGMENT_MASK_H",
+            "#define IMSE_SEGMENT_MASK_H",
+            "",
+            "static const float imse_mask_factor[256] = {",
+            f"{literal_lines(map(float32_literal, factors), 5)}}};",
+            "",
+            "#endif",
+            "",
+        ]
+    )
 
 
 def _end(model: QuantizedModel, name: str, index: int | None) -> Tensor:

@@ -69,6 +69,8 @@ def network_source(
     heads = sorted({(ring.rows, head_name(ring)) for ring in layout.rings})
     prologue, epilogue = emitter.window_prologue(), emitter.epilogue()
     headers = [f'#include "{name}"' for name in _headers(source)]
+    # A network over whole segments works for seconds: it says how far it is.
+    reports = metadata.family == "imse"
     advance = [f"{name} = {name} + 1 < {rows} ? {name} + 1 : 0;" for rows, name in heads]
     text = [
         f"/* The network '{metadata.model}' compiled ahead of time. Generated, do not edit.",
@@ -82,6 +84,7 @@ def network_source(
         "",
         *headers,
         '#include "imse_network.h"',
+        *(['#include "imse_network_progress.h"'] * reports),
         "",
         _SIZE,
         _MACROS,
@@ -118,7 +121,7 @@ def network_source(
         "  imse_mask = mask;",
         "  imse_phase = phase;",
         *(f"  {line}" for line in prologue),
-        *(f"  {call}" for call in source.calls),
+        *(_reported_calls(source) if reports else [f"  {call}" for call in source.calls]),
         *(f"  {line}" for line in epilogue),
         *(f"  {line}" for line in advance),
         "  return 0;",
@@ -126,6 +129,20 @@ def network_source(
         "",
     ]
     return "\n".join(text)
+
+
+def _reported_calls(source: Source) -> list[str]:
+    """A loop over the layers that tells the application about every one of them."""
+    names = [call.removesuffix("();") for call in source.calls]
+    return [
+        "  static void (*const layers[])(void) = {",
+        *(f"      {name}," for name in names),
+        "  };",
+        f"  for (uint32_t i = 0; i < {len(names)}u; ++i) {{",
+        "    layers[i]();",
+        f"    imse_network_progress(i + 1u, {len(names)}u);",
+        "  }",
+    ]
 
 
 def network_header_text(plan: MemoryPlan) -> str:

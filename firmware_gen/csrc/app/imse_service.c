@@ -2,8 +2,13 @@
 
 #include <string.h>
 
+#include "imse_model_config.h"
 #include "imse_network.h"
+#if IMSE_SEGMENT_FRAMES
+#include "imse_segment_requests.h"
+#else
 #include "imse_pipeline.h"
+#endif
 #include "imse_platform.h"
 #include "imse_protocol.h"
 
@@ -18,6 +23,7 @@
 #define MESSAGE_BYTES 120u
 #define RESULT_BYTES (4 + 4 + 2 * IMSE_HOP)
 #define TENSOR_BYTES (IMSE_FEATURE_BYTES + IMSE_MASK_BYTES + IMSE_PHASE_BYTES)
+#define FRAMES_PER_CALL (IMSE_SEGMENT_FRAMES ? IMSE_SEGMENT_FRAMES : 1)
 
 #define BUFFER __attribute__((section(".bss.imse_buffers"), aligned(16)))
 
@@ -25,7 +31,9 @@
 extern const uint8_t __build_id__[];
 
 static imse_receiver_t receiver BUFFER;
+#if !IMSE_SEGMENT_FRAMES
 static int16_t pcm[IMSE_HOP] BUFFER; /* input of a frame, then its output */
+#endif
 
 static struct {
     uint32_t last_byte;  /* cycle count when the last byte came */
@@ -60,10 +68,10 @@ static void send_info(uint16_t seq) {
     imse_send_u16(IMSE_HOP);
     imse_send_u32(IMSE_SAMPLE_RATE_HZ);
     imse_send_u32(platform_clock_hz());
-    imse_send_u16(IMSE_FEATURE_BYTES);
-    imse_send_u16(IMSE_MASK_BYTES);
-    imse_send_u16(IMSE_PHASE_BYTES);
-    imse_send_u16(0);
+    imse_send_u16(IMSE_FEATURE_BYTES / FRAMES_PER_CALL);
+    imse_send_u16(IMSE_MASK_BYTES / FRAMES_PER_CALL);
+    imse_send_u16(IMSE_PHASE_BYTES / FRAMES_PER_CALL);
+    imse_send_u16(IMSE_SEGMENT_FRAMES);
     imse_send(digest, sizeof digest);
     imse_send(runtime, sizeof runtime);
     imse_send(__build_id__, BUILD_ID_BYTES);
@@ -92,6 +100,20 @@ static void send_state(uint16_t seq) {
     }
     imse_send_end();
 }
+
+#if IMSE_SEGMENT_FRAMES
+
+static void restart(void) {
+    imse_segment_restart();
+}
+
+static int handle_audio(const imse_packet_t *packet) {
+    const int mine = imse_segment_handle(packet);
+    service.active |= (uint8_t)mine;
+    return mine;
+}
+
+#else
 
 static void send_result(uint16_t seq, uint8_t flags) {
     const imse_pipeline_frame_t *frame = &imse_pipeline_frame;
@@ -124,23 +146,41 @@ static void handle_frame(const imse_packet_t *packet) {
     send_result(packet->seq, packet->flags);
 }
 
+static void restart(void) {
+    service.has_result = 0;
+    imse_pipeline_reset();
+}
+
+static int handle_audio(const imse_packet_t *packet) {
+    if (packet->type != IMSE_PACKET_FRAME) {
+        return 0;
+    }
+    if (packet->length != sizeof pcm) {
+        send_error(packet->seq, IMSE_ERROR_LENGTH);
+    } else {
+        handle_frame(packet);
+    }
+    return 1;
+}
+
+#endif
+
 static void handle(const imse_packet_t *packet) {
     service.seq = packet->seq;
-    const uint16_t expected = packet->type == IMSE_PACKET_FRAME ? sizeof pcm : 0;
+    if (handle_audio(packet)) {
+        return;
+    }
     if (packet->type < IMSE_PACKET_HELLO || packet->type > IMSE_PACKET_STATUS) {
         send_error(packet->seq, IMSE_ERROR_TYPE);
-    } else if (packet->length != expected) {
+    } else if (packet->length != 0) {
         send_error(packet->seq, IMSE_ERROR_LENGTH);
-    } else if (packet->type == IMSE_PACKET_FRAME) {
-        handle_frame(packet);
     } else if (packet->type == IMSE_PACKET_HELLO) {
         send_info(packet->seq);
     } else if (packet->type == IMSE_PACKET_STATUS) {
         send_state(packet->seq);
     } else {
         service.active = 1;
-        service.has_result = 0;
-        imse_pipeline_reset();
+        restart();
         imse_send_begin(IMSE_PACKET_RESET_DONE, 0, packet->seq, 0);
         imse_send_end();
     }
@@ -185,7 +225,7 @@ static void abandon(void) {
 void imse_service_init(void) {
     memset(&service, 0, sizeof service);
     imse_receiver_clear(&receiver);
-    imse_pipeline_reset();
+    restart();
 }
 
 int imse_service_active(void) {

@@ -1,9 +1,23 @@
+#include "imse_model_config.h"
+#include "imse_platform.h"
+#include "imse_service.h"
+
+#if IMSE_SEGMENT_FRAMES
+
+/* Segments come and go over the UART alone. */
+static int imse_audio_init(void) {
+    return 0;
+}
+
+static void serve_audio(void) {
+}
+
+#else
+
 #include <string.h>
 
 #include "imse_audio.h"
 #include "imse_pipeline.h"
-#include "imse_platform.h"
-#include "imse_service.h"
 
 /* Enhances one recorded hop; plays silence when the host uses the pipeline or the network fails. */
 static void serve_audio(void) {
@@ -17,6 +31,8 @@ static void serve_audio(void) {
     }
     imse_audio_done();
 }
+
+#endif
 
 int main(void) {
     platform_init();

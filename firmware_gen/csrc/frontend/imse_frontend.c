@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "imse_float.h"
 #include "imse_frontend_tables.h"
 
 #define HALF (IMSE_N_FFT / 2)
@@ -24,60 +25,13 @@ static const float exponent_low =
     (float)(EXPONENT_EXACT - (double)(int32_t)(EXPONENT_EXACT * 4096.0) / 4096.0);
 static const float exponent_full = (float)EXPONENT_EXACT;
 
-static inline uint32_t float_bits(float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
-
-static inline float bits_float(uint32_t bits) {
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
 static inline float window(uint32_t n) {
     return imse_sine[n <= HALF ? n : IMSE_N_FFT - n];
 }
 
-/* Nearest integer, halves away from zero, within [low, high] (both whole numbers). */
-static inline int32_t round_saturate(float value, float low, float high) {
-    if (value < low) {
-        value = low;
-    }
-    if (value > high) {
-        value = high;
-    }
-    const int32_t whole = (int32_t)value;
-    const float rest = value - (float)whole;
-    return whole + (rest >= 0.5f) - (rest <= -0.5f);
-}
-
-/*
- * m2^((c-1)/2) for a normal, positive m2; relative error below 2e-7.
- * m2 = 2^e f with f in [sqrt(1/2), sqrt(2)); log2(f) by its odd series in s = (f-1)/(f+1), minimax
- * to 2e-10; 2^r on [-1/2, 1/2] by a minimax polynomial of degree 6 (2e-9).
- */
+/* m2^((c-1)/2) for a normal, positive m2. */
 static inline float compress(float m2) {
-    const uint32_t bits = float_bits(m2);
-    const int32_t e = (int32_t)(bits - 0x3f3504f3u) >> 23;
-    const float f = bits_float(bits - ((uint32_t)e << 23));
-    const float s = (f - 1.0f) / (f + 1.0f);
-    const float u = s * s;
-    const float log2_f =
-        s * (2.88539004f + u * (0.961800754f + u * (0.576585293f + u * 0.434247464f)));
-
-    const float exact = exponent_high * (float)e;
-    const float small = exponent_low * (float)e + exponent_full * log2_f;
-    const int32_t n = (int32_t)(exact + small + 128.5f) - 128;
-    const float r = (exact - (float)n) + small;
-    const float power =
-        r * (0.693147182f +
-             r * (0.240226507f +
-                  r * (0.0555032753f +
-                       r * (0.00961800385f + r * (0.00134003686f + r * 0.000154764246f)))));
-    const float scale = bits_float((uint32_t)(n + 127) << 23);
-    return scale + scale * power;
+    return imse_power(m2, exponent_high, exponent_low, exponent_full);
 }
 
 /* exp(-2 pi i m / 1024) for m < 768 out of the quarter wave. */
@@ -226,7 +180,7 @@ static float track_level(imse_frontend_t *frontend, const int16_t *pcm) {
 static inline int8_t quantize_feature(float steps) {
     const float low = (float)(-128 - IMSE_FEATURE_ZERO_POINT);
     const float high = (float)(127 - IMSE_FEATURE_ZERO_POINT);
-    return (int8_t)(round_saturate(steps, low, high) + IMSE_FEATURE_ZERO_POINT);
+    return (int8_t)(imse_round_saturate(steps, low, high) + IMSE_FEATURE_ZERO_POINT);
 }
 
 void imse_frontend_reset(imse_frontend_t *frontend) {
@@ -279,7 +233,7 @@ void imse_frontend_synthesize(imse_frontend_t *frontend, const int8_t *mask, con
         const float head = sign * z[n] * ((1.0f / (float)HALF) * window(n));
         const float tail = sign * z[IMSE_HOP + n] * ((1.0f / (float)HALF) * window(IMSE_HOP + n));
         const float sample = (frontend->overlap[n] + head) * UNIT_TO_PCM;
-        pcm[n] = (int16_t)round_saturate(sample, -32768.0f, 32767.0f);
+        pcm[n] = (int16_t)imse_round_saturate(sample, -32768.0f, 32767.0f);
         frontend->overlap[n] = tail;
     }
 }

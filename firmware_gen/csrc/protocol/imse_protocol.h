@@ -21,10 +21,21 @@
 #define IMSE_PACKET_RESET 0x02u
 #define IMSE_PACKET_FRAME 0x03u
 #define IMSE_PACKET_STATUS 0x04u
+/* Requests of firmware that works on segments, which has no FRAME: samples into the segment
+ * (offset u32, bytes), run (gain f32), bytes out of it (what u8, offset u32, bytes u16). RUN is
+ * answered by any number of PROGRESS (layers done u32, in all u32) and RUN_DONE (cycles of the
+ * network u64, of the segment u64). */
+#define IMSE_PACKET_WRITE 0x10u
+#define IMSE_PACKET_RUN 0x11u
+#define IMSE_PACKET_READ 0x12u
 #define IMSE_PACKET_INFO 0x81u
 #define IMSE_PACKET_RESET_DONE 0x82u
 #define IMSE_PACKET_RESULT 0x83u
 #define IMSE_PACKET_STATE 0x84u
+#define IMSE_PACKET_WRITE_DONE 0x90u
+#define IMSE_PACKET_RUN_DONE 0x91u
+#define IMSE_PACKET_DATA 0x92u
+#define IMSE_PACKET_PROGRESS 0x93u
 #define IMSE_PACKET_ERROR 0xffu
 
 /* Flag of FRAME and RESULT: the tensors features, mask and phase follow the PCM. */
@@ -40,8 +51,12 @@
 
 #define IMSE_HEADER_BYTES 8u
 #define IMSE_CRC_BYTES 4u
-/* The longest request is a frame of int16 samples. */
+/* The longest request is a frame of int16 samples, or as many of a segment with their place. */
+#if IMSE_SEGMENT_FRAMES
+#define IMSE_REQUEST_PAYLOAD_MAX (4u + 1024u)
+#else
 #define IMSE_REQUEST_PAYLOAD_MAX (2u * IMSE_HOP)
+#endif
 
 /* A received packet; payload points into the receiver and is valid until its next call. */
 typedef struct {

@@ -34,6 +34,7 @@ def config_header(digest: str = "00" * 32) -> str:
         "IMSE_HOP": "256",
         "IMSE_BANDS": "256",
         "IMSE_FIRST_BIN": "1",
+        "IMSE_SEGMENT_FRAMES": "0",
         "IMSE_FEATURE_CHANNELS": "3",
         "IMSE_FEATURE_BYTES": "768",
         "IMSE_MASK_BYTES": "256",

@@ -1,0 +1,39 @@
+/* One segment of noisy PCM in, the enhanced segment out: front end, network, front end. */
+#ifndef IMSE_SEGMENT_H
+#define IMSE_SEGMENT_H
+
+#include <stdint.h>
+
+#include "imse_segment_frontend.h"
+
+typedef struct {
+    int16_t input[IMSE_SEGMENT_SAMPLES];
+    int16_t output[IMSE_SEGMENT_SAMPLES];
+    int8_t features[IMSE_FEATURE_BYTES];
+    int8_t mask[IMSE_MASK_BYTES];
+    int8_t phase[IMSE_PHASE_BYTES];
+    uint64_t network_cycles; /* cycles of the network alone */
+    uint64_t segment_cycles; /* cycles of the whole segment */
+} imse_segment_t;
+
+extern imse_segment_t imse_segment;
+
+/* Back to silence. */
+void imse_segment_reset(void);
+
+/*
+ * Enhances imse_segment.input into imse_segment.output. gain brings the samples to a root mean
+ * square of one, measured over the whole recording where that is known; 0 measures the segment.
+ * Returns 0, or the network's error code.
+ */
+int imse_segment_process(float gain);
+
+/*
+ * Called again and again while the network works, with the layers done and in all, at most every
+ * IMSE_SEGMENT_PROGRESS_MS. The default (weak) does nothing; a watchdog is fed here.
+ */
+void imse_segment_progress(uint32_t done, uint32_t all);
+
+#define IMSE_SEGMENT_PROGRESS_MS 500u
+
+#endif /* IMSE_SEGMENT_H */
