@@ -37,8 +37,13 @@ WORK_PREFIX = ".build."
 
 _COMMON_FILES = ("app/imse_service.c", "app/imse_service.h", "app/main.c", "protocol")
 # Files of the two ways of taking audio: hop by hop, or a segment at a time.
-_HOP_FILES = ("frontend", "app/imse_pipeline.c", "app/imse_pipeline.h", "app/imse_audio.c")
-_HOP_FILES += ("app/imse_audio.h",)
+_HOP_FILES = (
+    "frontend",
+    "app/imse_audio.c",
+    "app/imse_audio.h",
+    "app/imse_pipeline.c",
+    "app/imse_pipeline.h",
+)
 _SEGMENT_FILES = ("segment", "frontend/imse_float.h", "network/imse_network_progress.h")
 _GENERIC_DEVICES = {
     "cortex-m4": "ARMCM4",

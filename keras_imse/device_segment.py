@@ -208,23 +208,23 @@ def samples_of(
     factor = np.sqrt(re * re + im * im) * factors[mask.astype(np.int32) + 128]
     a = (phase[..., 0].astype(np.int32) - phase_scale.zero_point).astype(f32)
     b = (phase[..., 1].astype(np.int32) - phase_scale.zero_point).astype(f32)
-    norm = a * a + b * b
-    nowhere = norm == 0
-    a, norm = np.where(nowhere, f32(1), a), np.where(nowhere, f32(1), norm)
-    scale = factor / np.sqrt(norm)
-    re, im = scale * a, scale * b
-    im[:, [0, BANDS - 1]] = 0
+    squared = a * a + b * b
+    nowhere = squared == 0
+    a = np.where(nowhere, f32(1), a)
+    scale = factor / np.sqrt(np.where(nowhere, f32(1), squared))
+    new_re, new_im = scale * a, scale * b
+    new_im[:, [0, BANDS - 1]] = 0
 
     frames = len(spectrum)
     k = np.arange(_HALF)
     is_even = k % 2 == 0
     sr, si = (
-        np.where(is_even, re[:, k], re[:, _HALF - k]),
-        np.where(is_even, im[:, k], -im[:, _HALF - k]),
+        np.where(is_even, new_re[:, k], new_re[:, _HALF - k]),
+        np.where(is_even, new_im[:, k], -new_im[:, _HALF - k]),
     )
     dr, di = (
-        np.where(is_even, re[:, _HALF - k], re[:, k]),
-        np.where(is_even, -im[:, _HALF - k], im[:, k]),
+        np.where(is_even, new_re[:, _HALF - k], new_re[:, k]),
+        np.where(is_even, -new_im[:, _HALF - k], new_im[:, k]),
     )
     z = _transform_255(np.stack([sr - di, -(si + dr)], axis=-1))
     first, second = z[..., 0], -z[..., 1]
@@ -241,5 +241,5 @@ def samples_of(
         wave[t * HOP : t * HOP + N_FFT] += block
         weight[t * HOP : t * HOP + N_FFT] += squares
     inner = slice(N_FFT // 2, total - N_FFT // 2)
-    value = wave[inner] / weight[inner] * (f32(1) / f32(level)) * f32(32768)
+    value: Float = wave[inner] / weight[inner] * (f32(1) / f32(level)) * f32(32768)
     return round_saturate(value, -32768, 32767).astype(np.int16)

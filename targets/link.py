@@ -8,6 +8,7 @@ advance its state.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -110,6 +111,7 @@ class DeviceLink:
         self._decoder = PacketDecoder()
         self._info: DeviceInfo | None = None
         self._seq = 0
+        self._on_progress: Callable[[bytes], None] | None = None
         self._requests = 0
         self._retried = 0
         self._timeouts = 0
@@ -248,6 +250,35 @@ class DeviceLink:
         """Close the transport."""
         self._transport.close()
 
+    def request(
+        self,
+        kind: PacketType,
+        payload: bytes,
+        expected: PacketType,
+        what: str,
+        *,
+        on_progress: Callable[[bytes], None] | None = None,
+    ) -> bytes:
+        """Send a request and return the payload of its answer.
+
+        Args:
+            kind: Type of the request; sending it twice must do no harm.
+            payload: Its content.
+            expected: Type of the answer.
+            what: Names the request in errors, such as ``a frame``.
+            on_progress: Called with the payload of every PROGRESS packet that comes before the
+                answer; each of them starts the time allowed for an answer anew.
+
+        Raises:
+            LinkTimeoutError: No answer.
+            DeviceFaultError: The device reported a failure.
+        """
+        self._on_progress = on_progress
+        try:
+            return self._exchange(kind, payload, 0, expected, what).payload
+        finally:
+            self._on_progress = None
+
     def _exchange(
         self, kind: PacketType, payload: bytes, flags: int, expected: PacketType, what: str
     ) -> Packet:
@@ -279,6 +310,11 @@ class DeviceLink:
             for packet in packets:
                 if packet.seq == seq and packet.type == expected:
                     return packet
+                if packet.seq == seq and packet.type == PacketType.PROGRESS:
+                    deadline = self._transport.now() + self._timeout_s
+                    if self._on_progress is not None:
+                        self._on_progress(packet.payload)
+                    continue
                 if packet.type == PacketType.ERROR:
                     if self._is_transmission_error(packet, seq) and not reported:
                         reported = True

@@ -38,10 +38,17 @@ class PacketType(IntEnum):
     RESET = 0x02
     FRAME = 0x03
     STATUS = 0x04
+    WRITE = 0x10
+    RUN = 0x11
+    READ = 0x12
     INFO = 0x81
     RESET_DONE = 0x82
     RESULT = 0x83
     STATE = 0x84
+    WRITE_DONE = 0x90
+    RUN_DONE = 0x91
+    DATA = 0x92
+    PROGRESS = 0x93
     ERROR = 0xFF
 
 
@@ -204,15 +211,16 @@ class DeviceInfo:
 
     Attributes:
         protocol_version: Version of this protocol.
-        hop: Samples per frame.
+        hop: Samples per frame; the distance of frames where segments are processed.
         sample_rate_hz: Sample rate.
         clock_hz: Processor clock.
-        feature_bytes: Size of the network's input tensor.
-        mask_bytes: Size of the mask tensor.
-        phase_bytes: Size of the phase tensor.
+        feature_bytes: Size of the network's input tensor, per frame.
+        mask_bytes: Size of the mask tensor, per frame.
+        phase_bytes: Size of the phase tensor, per frame.
         model_digest: SHA-256 of the .tflite, 64 hexadecimal digits.
         runtime: Name of the runtime, e.g. ``aot``.
         build_id: Hash of the whole image by its linker, 40 hexadecimal digits.
+        segment_frames: Frames that are processed at a time; 0 where every hop is a frame.
     """
 
     protocol_version: int
@@ -225,6 +233,7 @@ class DeviceInfo:
     model_digest: str
     runtime: str
     build_id: str
+    segment_frames: int = 0
 
     def encode(self) -> bytes:
         """The payload."""
@@ -236,7 +245,7 @@ class DeviceInfo:
             self.feature_bytes,
             self.mask_bytes,
             self.phase_bytes,
-            0,
+            self.segment_frames,
             bytes.fromhex(self.model_digest),
             self.runtime.encode("ascii"),
             bytes.fromhex(self.build_id),
@@ -254,9 +263,19 @@ class DeviceInfo:
                 f"the device's INFO packet has {len(payload)} bytes, expected {_INFO.size}",
                 hint="the image speaks another version of the protocol: build and flash it again",
             )
-        version, hop, rate, clock, features, mask, phase, _, digest, runtime, build = _INFO.unpack(
-            payload
-        )
+        (
+            version,
+            hop,
+            rate,
+            clock,
+            features,
+            mask,
+            phase,
+            frames,
+            digest,
+            runtime,
+            build,
+        ) = _INFO.unpack(payload)
         name = runtime.rstrip(b"\0")
         if not name.isascii():
             raise ProtocolError("the device's INFO packet has a runtime name that is not ASCII")
@@ -271,6 +290,7 @@ class DeviceInfo:
             digest.hex(),
             name.decode("ascii"),
             build.hex(),
+            frames,
         )
 
 

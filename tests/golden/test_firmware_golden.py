@@ -46,7 +46,7 @@ class StandIn:
 
 
 def make(target: str, runtime: str) -> FirmwareProject:
-    metadata = SimpleNamespace(model="stand-in", frontend=FrontendConfig())
+    metadata = SimpleNamespace(model="stand-in", family="imse-stream", frontend=FrontendConfig())
     model: Any = SimpleNamespace(metadata=metadata, digest="5a" * 32, tflite=b"stand-in")
     backends = {"aot": StandIn("aot", ".c", 14_336), "tflm": StandIn("tflm", ".cc", 160_000)}
     return generate_project(model, load_target(target), runtime, backends=backends)

@@ -3,37 +3,15 @@
 from __future__ import annotations
 
 import ctypes
-import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
+from reference_frontend import CSRC
+from segment_build import FEATURES, FRAMES, MASK, PHASE, SAMPLES, compile_library, noise
 
-from firmware_gen.backends.config_header import mask_header_text
 from firmware_gen.segment_tables import TABLES_PATH, render_tables
 from keras_imse import device_segment as twin
 from keras_imse import offline_audio
-from keras_imse.device_audio import Scale
-
-CSRC = Path(__file__).parents[4] / "firmware_gen" / "csrc"
-FRAMES = 24
-SAMPLES = (FRAMES - 1) * 100
-FEATURES, MASK, PHASE = Scale(0.03, -13), Scale(1 / 256, -128), Scale(0.02, 5)
-CONFIG = {
-    "IMSE_N_FFT": "510",
-    "IMSE_HOP": "100",
-    "IMSE_FIRST_BIN": "0",
-    "IMSE_BANDS": "256",
-    "IMSE_SEGMENT_FRAMES": str(FRAMES),
-    "IMSE_FEATURE_BYTES": str(512 * FRAMES),
-    "IMSE_MASK_BYTES": str(256 * FRAMES),
-    "IMSE_PHASE_BYTES": str(512 * FRAMES),
-    "IMSE_FEATURE_SCALE": f"{FEATURES.scale:.8e}f",
-    "IMSE_FEATURE_ZERO_POINT": f"({FEATURES.zero_point})",
-    "IMSE_PHASE_ZERO_POINT": str(PHASE.zero_point),
-    "IMSE_COMPRESSION": "3.00000012e-01f",
-}
-FLAGS = ["-std=c99", "-O2", "-fPIC", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off"]
 
 
 class SegmentFrontend:
@@ -67,22 +45,8 @@ def _pointer(array: np.ndarray) -> ctypes.c_void_p:
 @pytest.fixture(scope="module")
 def frontend(tmp_path_factory: pytest.TempPathFactory) -> SegmentFrontend:
     folder = tmp_path_factory.mktemp("segment")
-    header = "".join(f"#define {name} {value}\n" for name, value in CONFIG.items())
-    (folder / "imse_model_config.h").write_text(header)
-    (folder / "imse_segment_mask.h").write_text(mask_header_text(MASK.scale, MASK.zero_point, 0.3))
-    library = folder / "segment.so"
-    includes = [f"-I{folder}", f"-I{CSRC / 'segment'}", f"-I{CSRC / 'frontend'}"]
-    source = str(CSRC / "segment" / "imse_segment_frontend.c")
-    undefined = ["-fsanitize=undefined", "-fno-sanitize-recover"]
-    command = ["gcc", *FLAGS, *undefined, *includes, "-shared", source, "-lm", "-o", str(library)]
-    subprocess.run(command, check=True)
-    return SegmentFrontend(ctypes.CDLL(str(library)))
-
-
-def _noise(seed: int, amplitude: float = 3000.0) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    tone = np.sin(np.arange(SAMPLES) * 0.11) * (np.arange(SAMPLES) < SAMPLES // 2)
-    return np.round(amplitude * (tone + 0.3 * rng.standard_normal(SAMPLES))).astype(np.int16)
+    source = CSRC / "segment" / "imse_segment_frontend.c"
+    return SegmentFrontend(compile_library(folder, [source]))
 
 
 def test_tables_are_the_generated_ones() -> None:
@@ -90,7 +54,7 @@ def test_tables_are_the_generated_ones() -> None:
 
 
 def test_features_equal_the_definition_but_for_roundings(frontend: SegmentFrontend) -> None:
-    pcm = _noise(1)
+    pcm = noise(1)
     wave = pcm / 32768.0
     gain = offline_audio.level_factor(wave)
     magnitude, phase = offline_audio.magnitude_phase(wave * gain)
@@ -111,7 +75,7 @@ def test_features_equal_the_definition_but_for_roundings(frontend: SegmentFronte
 
 def test_synthesis_equals_the_definition_but_for_the_rounding(frontend: SegmentFrontend) -> None:
     rng = np.random.default_rng(2)
-    pcm = _noise(3)
+    pcm = noise(3)
     wave = pcm / 32768.0
     gain = offline_audio.level_factor(wave)
     mask = rng.integers(-128, 30, (FRAMES, 256)).astype(np.int8)
@@ -129,7 +93,7 @@ def test_synthesis_equals_the_definition_but_for_the_rounding(frontend: SegmentF
 @pytest.mark.parametrize("amplitude", [0.0, 1.2, 3000.0, 40000.0])
 def test_twin_gives_the_same_bits(frontend: SegmentFrontend, amplitude: float) -> None:
     rng = np.random.default_rng(5)
-    pcm = np.clip(_noise(4, 3000.0) * (amplitude / 3000.0), -32768, 32767).astype(np.int16)
+    pcm = np.clip(noise(4, 3000.0) * (amplitude / 3000.0), -32768, 32767).astype(np.int16)
     gain = frontend.gain(pcm)
     assert gain == twin.gain(pcm)
     assert (gain == 0.0) == (not pcm.any())
