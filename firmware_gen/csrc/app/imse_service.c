@@ -170,7 +170,8 @@ static void handle(const imse_packet_t *packet) {
     if (handle_audio(packet)) {
         return;
     }
-    if (packet->type < IMSE_PACKET_HELLO || packet->type > IMSE_PACKET_STATUS) {
+    if (packet->type != IMSE_PACKET_HELLO && packet->type != IMSE_PACKET_RESET &&
+        packet->type != IMSE_PACKET_STATUS) {
         send_error(packet->seq, IMSE_ERROR_TYPE);
     } else if (packet->length != 0) {
         send_error(packet->seq, IMSE_ERROR_LENGTH);

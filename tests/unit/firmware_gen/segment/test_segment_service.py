@@ -202,8 +202,9 @@ def test_requests_outside_the_segment_are_refused(
     assert (answer.type, answer.payload) == (PacketType.ERROR, bytes([ErrorCode.BAD_LENGTH]))
 
 
-def test_frames_are_not_taken(wire: Wire) -> None:
-    wire.write(Packet(PacketType.FRAME, 4, bytes(200)).encode())
+@pytest.mark.parametrize("size", [0, 200])
+def test_frames_are_not_taken(wire: Wire, size: int) -> None:
+    wire.write(Packet(PacketType.FRAME, 4, bytes(size)).encode())
     (answer,) = PacketDecoder().feed(wire.read(0))
     assert (answer.type, answer.payload) == (PacketType.ERROR, bytes([ErrorCode.BAD_TYPE]))
 
