@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from imse_mcu.core.errors import ImseMcuError
+from keras_imse.train.settings import LossWeights
 
 # PyTorch is imported where it is used: mixing processes import this module again.
 
@@ -37,10 +38,17 @@ def train(
     from keras_imse.train.settings import TrainingConfig
 
     device = settings.pop("device") or ("cuda" if torch.cuda.is_available() else "cpu")
-    machine = Machine(device, settings.pop("mixed_precision"), settings.pop("workers"))
+    machine = Machine(
+        device,
+        settings.pop("mixed_precision"),
+        settings.pop("workers"),
+        settings.pop("native"),
+        settings.pop("threads"),
+    )
+    losses = LossWeights(waveform=settings.pop("waveform"), perceptual=settings.pop("perceptual"))
     trainer = TorchTrainer(
         load_preset(model).stream_config(),
-        TrainingConfig(**settings),
+        TrainingConfig(**settings, losses=losses),
         machine,
         data,
         output,
@@ -82,9 +90,32 @@ def train(
 )
 @click.option("--validate-every", type=click.IntRange(min=1), default=500, show_default=True)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--waveform",
+    type=click.FloatRange(min=0),
+    default=LossWeights.waveform,
+    show_default=True,
+    help="Weight of the signal-to-distortion ratio in dB in the loss.",
+)
+@click.option(
+    "--perceptual",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    show_default=True,
+    help="Weight of the loudness distance after ITU-T P.862 in the loss.",
+)
 @click.option("--device", metavar="NAME", help="cuda, cuda:1, cpu …; a GPU if there is one.")
 @click.option(
     "--mixed-precision", is_flag=True, help="Compute in bfloat16 where that is safe (Ampere on)."
+)
+@click.option(
+    "--native", is_flag=True, help="Compile and use operators for a processor (g++ and ninja)."
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Threads of PyTorch on a processor; 0: its own choice.",
 )
 @click.option(
     "--workers",

@@ -21,8 +21,10 @@ from keras_imse.config import StreamConfig
 from keras_imse.errors import TrainingError
 from keras_imse.torch_twin import spectral
 from keras_imse.torch_twin.bridge import entries, load_weights, save_weights
+from keras_imse.torch_twin.fast_stream import FastStream
 from keras_imse.torch_twin.losses import enhancement_loss
 from keras_imse.torch_twin.mixing import Batch, BatchSource, Recipe
+from keras_imse.torch_twin.perceptual import LoudnessDistance
 from keras_imse.torch_twin.scoring import Scorer, metric_that_chooses
 from keras_imse.torch_twin.stream import TorchStream
 from keras_imse.train.data import Array, Mixer, load_corpus
@@ -32,6 +34,9 @@ from keras_imse.train.settings import MAX_UNUSABLE_STEPS, TrainingConfig
 UNDECAYED = ("bias", "beta", "gamma", "alpha", "prior", "slope")
 
 CHECKPOINT_FORMAT = 1
+
+#: Mean square of the clean signal above which an item holds speech.
+SPEECH_POWER = 1e-6
 
 #: What reading a damaged or foreign checkpoint raises.
 UNREADABLE = (RuntimeError, OSError, EOFError, KeyError, TypeError, pickle.UnpicklingError)
@@ -45,11 +50,16 @@ class Machine:
         device: PyTorch device, for example ``cuda`` or ``cpu``.
         mixed_precision: Whether the network computes in bfloat16 where that is safe.
         workers: Processes that mix and score; 0 does both in this process.
+        native: Whether to compile and use the operators for a processor
+            (:mod:`keras_imse.torch_twin.native`).
+        threads: Threads of PyTorch on a processor; 0 leaves its own choice.
     """
 
     device: str = "cpu"
     mixed_precision: bool = False
     workers: int = 0
+    native: bool = False
+    threads: int = 0
 
     def torch_device(self) -> torch.device:
         """Returns the device.
@@ -107,6 +117,13 @@ class TorchTrainer:
         self.config, self.machine = config, machine
         self.frontend, self.output, self.progress = model_config.frontend, output, progress
         self.device = machine.torch_device()
+        if machine.native and (self.device.type != "cpu" or machine.mixed_precision):
+            raise TrainingError(
+                "native operators are for a processor and float32",
+                hint="leave out --native, or choose --device cpu without --mixed-precision",
+            )
+        if machine.threads:
+            torch.set_num_threads(machine.threads)
         if self.device.type == "cuda":
             torch.backends.cudnn.benchmark = True
         self.corpus, val = load_corpus(data, "train"), load_corpus(data, "val")
@@ -114,13 +131,15 @@ class TorchTrainer:
             f"training speech {self.corpus.seconds / 60:.1f} min, validation {val.seconds / 60:.1f}"
         )
         torch.manual_seed(config.seed)
-        self.model = TorchStream(model_config)
+        network = FastStream if machine.native else TorchStream
+        self.model = network(model_config)
         if initial_weights is not None:
             load_weights(self.model, initial_weights)
-        self.averaged = TorchStream(model_config)
+        self.averaged = network(model_config)
         self.averaged.load_state_dict(self.model.state_dict())
         self.model.to(self.device).train()
         self.averaged.to(self.device).eval().requires_grad_(requires_grad=False)
+        self.perceptual = LoudnessDistance().to(self.device) if config.losses.perceptual else None
         self.optimizer = self._optimizer()
         self.step, self.elapsed_s, self.best = 0, 0.0, -math.inf
         self.metric = metric_that_chooses()
@@ -217,7 +236,14 @@ class TorchTrainer:
             mask, phase = self.model(features)
         masked = spectral.apply_mask(spectrum, mask, phase, self.frontend)
         enhanced = spectral.istft(masked, self.config.item_samples, self.frontend)
-        return enhancement_loss(enhanced, clean, self.frontend, self.config.losses)
+        loss = enhancement_loss(enhanced, clean, self.frontend, self.config.losses)
+        if self.perceptual is not None:
+            speech = clean.square().mean(dim=1) > SPEECH_POWER
+            distance = self.perceptual(clean[speech], enhanced[speech])
+            # An item without speech has no loudness to compare with.
+            share = self.config.losses.perceptual / len(clean)
+            loss = loss + share * distance.sum()
+        return loss
 
     def train_step(self, batch: Batch, rate: float) -> float:
         """Makes one optimizer step.

@@ -22,11 +22,13 @@ class LossWeights:
         magnitude: Squared error of compressed magnitudes.
         complex: Squared error of compressed complex spectra.
         waveform: Negative signal-to-distortion ratio in dB.
+        perceptual: Loudness distance after P.862 (PyTorch only).
     """
 
     magnitude: float = 21.0
     complex: float = 18.0
     waveform: float = 0.02
+    perceptual: float = 0.0
 
 
 @dataclass(frozen=True)
