@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -15,10 +16,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from targets.emulators.unicorn import UnicornMachine
     from targets.link import DeviceLink
     from targets.protocol import DeviceInfo, FrameResult
 
 _TOP_FUNCTIONS = 40
+_LAYER = re.compile(r"layer_\d+_\w+$")
+_STEPS = ("imse_frontend_analyze", "imse_frontend_synthesize", "imse_network_invoke")
+_FRAME = "imse_pipeline_process"
 
 
 @dataclass(frozen=True)
@@ -94,6 +99,8 @@ class RunReport:
         peak_stack_bytes: Most of it used, as the image itself sees it.
         line: Repairs on the line (requests, retries, damaged packets).
         functions: Instructions per frame by function, most first; empty on a board.
+        layers: Instructions per frame by layer of the compiled network, kernels included, in
+            their order; empty where layers are no functions of the image.
     """
 
     place: str
@@ -117,6 +124,7 @@ class RunReport:
     peak_stack_bytes: int
     line: Mapping[str, int] = field(default_factory=dict)
     functions: Mapping[str, float] = field(default_factory=dict)
+    layers: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def bit_exact(self) -> bool:
@@ -155,6 +163,7 @@ class RunReport:
             "peak_stack_bytes": self.peak_stack_bytes,
             "line": dict(self.line),
             "functions_per_frame": {k: round(v, 1) for k, v in self.functions.items()},
+            "layers_per_frame": {k: round(v, 1) for k, v in self.layers.items()},
         }
 
 
@@ -201,6 +210,7 @@ def run_recording(
         with reporter.stage(f"starting the image on {on}"):
             info = device.greet(host.quantized.digest)
         if device.machine is not None:
+            _watch_layers(device.machine)
             device.machine.reset_profile()
         with reporter.stage(f"streaming {len(pcm) / 16000:.1f} s through the image") as stage:
             enhanced, results = stream(device, pcm, host.frontend.hop, stage.update)
@@ -268,11 +278,18 @@ def _compare(
 
     samples = pcm.astype(np.float32) / np.float32(32768.0)
     wrong = mismatching_frames(host, results)
+<<<<<<< HEAD
     state = device.link.state()
     functions = {}
+=======
+    stats = device.machine.stats() if device.machine is not None else None
+    functions, layers = {}, {}
+>>>>>>> e118e44 (Emulator charges instructions to layers, kernels included)
     if device.machine is not None:
         profile = list(device.machine.profile().items())[:_TOP_FUNCTIONS]
         functions = {name: total / len(results) for name, total in profile}
+        watched = device.machine.watched().items()
+        layers = {n: total / len(results) for n, total in watched if n != _FRAME}
     return RunReport(
         place=device.place,
         runtime=info.runtime,
@@ -295,7 +312,16 @@ def _compare(
         peak_stack_bytes=state.stack_peak_bytes,
         line=device.link.counters.to_json(),
         functions=functions,
+        layers=layers,
     )
+
+
+def _watch_layers(machine: UnicornMachine) -> None:
+    """Has the emulator count the layers of the compiled network and what is around them."""
+    names = {function.name for function in machine.image.functions}
+    layers = sorted((n for n in names if _LAYER.match(n)), key=lambda n: int(n.split("_")[1]))
+    if layers:
+        machine.watch([*_STEPS, *layers, _FRAME])
 
 
 def mismatching_frames(host: HostModel, results: list[FrameResult]) -> list[int]:

@@ -3,7 +3,8 @@
 Unicorn calls a hook at the start of every translated block. The hook looks up how many
 instructions the block holds (decoded once: a Thumb instruction has 32 bits if the top five bits
 of its first halfword are 0b11101 or above) and adds them to a total and to the block's place in
-memory, from which counts per function follow.
+memory, from which counts per function follow. What kernels execute also belongs to the function
+they work for: blocks count for the watched function (a layer, say) that was entered last.
 
 With numba installed the hook is machine code and counting costs next to nothing; without it the
 same hook runs in Python, with the same counts at about a third of the speed.
@@ -14,7 +15,7 @@ from __future__ import annotations
 import ctypes
 import importlib
 import mmap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -27,9 +28,10 @@ from unicorn.unicorn_py3.unicorn import uclib
 from targets.emulators.errors import EmulatorError
 from targets.model import MemoryRegion
 
-_TOTAL, _LAST_ADDRESS, _LAST_SIZE, _REGIONS, _OUTSIDE = range(5)
+_TOTAL, _LAST_ADDRESS, _LAST_SIZE, _REGIONS, _OUTSIDE, _WATCHED, _WATCH_COUNTS = range(7)
 _TABLE = 8
-_FIELDS = 5  # base, size in bytes, index of memory, of cache, of counts (in 64-bit words)
+_FIELDS = 6  # base, size in bytes, index of memory, of cache, of counts, of marks (64-bit words)
+WATCH_LIMIT = 8191
 _PAGE = 4096
 _WORD = 8
 
@@ -64,6 +66,10 @@ def count_block(address: int, size: int, p: Any) -> None:
                 p[slot] = size << 16 | count
             p[_TOTAL] += count
             p[p[entry + 4] + half] += count
+            mark = p[p[entry + 5] + half]
+            if mark != 0:
+                p[_WATCHED] = mark
+            p[p[_WATCH_COUNTS] + p[_WATCHED]] += count
             p[_LAST_ADDRESS] = address
             p[_LAST_SIZE] = size
             return
@@ -77,6 +83,7 @@ class _Place:
     memory: int  # byte offsets into the buffer
     cache: int
     counts: int
+    marks: int
 
 
 class GuestMemory:
@@ -100,16 +107,18 @@ class GuestMemory:
             counted = 0 if _holds_data_only(region) else region.size_bytes // 2
             cache_at = memory + region.size_bytes
             counts = cache_at + counted * _WORD
-            offset = counts + counted * _WORD
+            marks = counts + counted * _WORD
+            offset = marks + counted * _WORD
             offset += -offset % _PAGE
-            places.append(_Place(region, memory, cache_at, counts))
+            places.append(_Place(region, memory, cache_at, counts, marks))
         self._places = tuple(places)
-        self._map = mmap.mmap(-1, offset)
+        self._map = mmap.mmap(-1, offset + (WATCH_LIMIT + 1) * _WORD)
         self.words: npt.NDArray[np.int64] = np.frombuffer(self._map, np.int64)
         self._bytes: npt.NDArray[np.uint8] = np.frombuffer(self._map, np.uint8)
         self.address = int(self._bytes.ctypes.data)
         with_code = [place for place in places if not _holds_data_only(place.region)]
         self.words[_REGIONS] = len(with_code)
+        self.words[_WATCH_COUNTS] = offset // _WORD
         for index, place in enumerate(with_code):
             entry = _TABLE + index * _FIELDS
             self.words[entry : entry + _FIELDS] = (
@@ -118,7 +127,49 @@ class GuestMemory:
                 place.memory // _WORD,
                 place.cache // _WORD,
                 place.counts // _WORD,
+                place.marks // _WORD,
             )
+
+    def watch(self, spans: Sequence[tuple[int, int]]) -> None:
+        """Choose the functions that instructions are charged to.
+
+        Args:
+            spans: First address and size in bytes of each function.
+
+        Raises:
+            EmulatorError: There are too many, or one lies outside every region.
+        """
+        if len(spans) > WATCH_LIMIT:
+            raise EmulatorError(f"{len(spans)} functions to watch, at most {WATCH_LIMIT}")
+        for place in self._places:
+            self._marks(place)[:] = 0
+        self.words[_WATCHED] = 0
+        for index, (address, size_bytes) in enumerate(spans):
+            region = self.find(address)
+            if region is None or not region.contains(address, size_bytes):
+                raise EmulatorError(f"no code of {size_bytes} bytes at 0x{address:08x}")
+            first = (address - region.origin) // 2
+            self._marks(self._place(region))[first : first + size_bytes // 2] = index + 1
+
+    def watched(self) -> npt.NDArray[np.int64]:
+        """Instructions per watched function; the last entry is what ran before any of them."""
+        start = int(self.words[_WATCH_COUNTS])
+        return np.roll(self.words[start : start + WATCH_LIMIT + 1], -1)
+
+    def reset_counts(self) -> None:
+        """Start counts per block and per watched function over."""
+        for place in self._places:
+            self.counts(place.region)[:] = 0
+        start = int(self.words[_WATCH_COUNTS])
+        self.words[start : start + WATCH_LIMIT + 1] = 0
+
+    def _marks(self, place: _Place) -> npt.NDArray[np.int64]:
+        return self._per_halfword(place.region, place.marks)
+
+    def _per_halfword(self, region: MemoryRegion, offset: int) -> npt.NDArray[np.int64]:
+        start = offset // _WORD
+        size = 0 if _holds_data_only(region) else region.size_bytes // 2
+        return self.words[start : start + size]
 
     def host_address(self, region: MemoryRegion) -> int:
         """Host address of a region's memory."""
@@ -131,9 +182,7 @@ class GuestMemory:
 
     def counts(self, region: MemoryRegion) -> npt.NDArray[np.int64]:
         """Instructions per block start, one entry per halfword; empty where no code may lie."""
-        start = self._place(region).counts // _WORD
-        size = 0 if _holds_data_only(region) else region.size_bytes // 2
-        return self.words[start : start + size]
+        return self._per_halfword(region, self._place(region).counts)
 
     def find(self, address: int) -> MemoryRegion | None:
         """The region an address lies in."""
@@ -270,4 +319,5 @@ class InstructionCounter:
             position += 2 if code[position] >> 11 >= 0x1D else 1
             undone += 1
         self._words[_TOTAL] -= undone
+        self._words[int(self._words[_WATCH_COUNTS]) + int(self._words[_WATCHED])] -= undone
         self._memory.counts(region)[(address - region.origin) >> 1] -= undone

@@ -9,7 +9,7 @@ the firmware waits for UART bytes it stands still, and its time is instructions 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -139,6 +139,7 @@ class UnicornMachine:
         self._idle = False
         self._aborted = False
         self._dead: EmulatorError | None = None
+        self._watched: tuple[str, ...] = ()
 
         self._memory = GuestMemory(mcu.regions)
         self._engine = Uc(UC_ARCH_ARM, UC_MODE_THUMB | UC_MODE_MCLASS)
@@ -281,10 +282,31 @@ class UnicornMachine:
                 totals[name] = totals.get(name, 0) + int(counts[half])
         return dict(sorted(totals.items(), key=lambda item: (-item[1], item[0])))
 
+    def watch(self, functions: Sequence[str]) -> None:
+        """Charge instructions to functions with everything they call, see :meth:`watched`.
+
+        Args:
+            functions: Names of functions of the image that do not call each other, and of their
+                callers: whoever called gets what runs after a return.
+
+        Raises:
+            EmulatorError: The image has no such function.
+        """
+        spans = {f.name: (f.address, f.size_bytes) for f in self.image.functions}
+        missing = [name for name in functions if name not in spans]
+        if missing:
+            raise EmulatorError(f"the image has no function {missing[0]}")
+        self._memory.watch([spans[name] for name in functions])
+        self._watched = tuple(functions)
+
+    def watched(self) -> dict[str, int]:
+        """Instructions since :meth:`reset_profile` by watched function, its callees included."""
+        counts = self._memory.watched()
+        return {name: int(count) for name, count in zip(self._watched, counts, strict=False)}
+
     def reset_profile(self) -> None:
-        """Start :meth:`profile` over; the total and the clock go on."""
-        for region in self.target.mcu.regions:
-            self._memory.counts(region)[:] = 0
+        """Start :meth:`profile` and :meth:`watched` over; the total and the clock go on."""
+        self._memory.reset_counts()
 
     def stats(self) -> MachineStats:
         """What was measured since power on.

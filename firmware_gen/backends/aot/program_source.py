@@ -42,7 +42,12 @@ _SIZE = """/* The layers only call kernels: size matters here, not speed. */
 """
 
 _MACROS = """#define IMSE_WEIGHTS __attribute__((section(".rodata.imse_weights"), aligned(4)))
+/* Layers stay functions of their own, so that a profiler can tell them apart. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define IMSE_LAYER static void __attribute__((noinline, no_icf))
+#else
 #define IMSE_LAYER static void __attribute__((noinline))
+#endif
 #define IMSE_S8(p) ((int8_t *)(void *)(p))
 #define IMSE_CONST_S8(p) ((const int8_t *)(const void *)(p))
 #define IMSE_S16(p) ((int16_t *)(void *)(p))
