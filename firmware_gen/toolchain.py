@@ -16,6 +16,7 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import Section, SymbolTableSection
 
 from firmware_gen.errors import ToolchainError
+from firmware_gen.linkmap import ObjectSize, object_sizes
 from firmware_gen.memory import MemoryPlan, RegionUse, link_overflow
 from firmware_gen.project import BUILD_FOLDER, WORK_PREFIX
 from imse_mcu.core.files import swap_dir
@@ -57,6 +58,7 @@ class BuildResult:
             the weights (vectors, code, constants, initial values).
         ram_bytes: ``arena``, ``state``, ``stack``, ``buffers``, ``data`` and ``total``.
         regions: What each memory region of the target holds.
+        objects: Flash by object file, largest first.
         tools: Tool -> version.
     """
 
@@ -67,6 +69,7 @@ class BuildResult:
     flash_bytes: Mapping[str, int]
     ram_bytes: Mapping[str, int]
     regions: tuple[RegionUse, ...]
+    objects: tuple[ObjectSize, ...]
     tools: Mapping[str, str]
 
     def to_json(self) -> dict[str, Any]:
@@ -79,6 +82,7 @@ class BuildResult:
             "flash_bytes": dict(self.flash_bytes),
             "ram_bytes": dict(self.ram_bytes),
             "regions": [use.to_json() for use in self.regions],
+            "objects": [size.to_json() for size in self.objects],
             "tools": dict(sorted(self.tools.items())),
         }
 
@@ -250,8 +254,20 @@ def load_build(
             "total": sum(ram.values()),
         },
         regions=regions,
+        objects=_objects(paths["elf"], paths["map"]),
         tools=dict(tools or {}),
     )
+
+
+def _objects(elf: Path, link_map: Path) -> tuple[ObjectSize, ...]:
+    """Flash by object file."""
+    with elf.open("rb") as stream:
+        kinds = {
+            section.name: "weights" if _SECTION_ITEMS.get(section.name) == "weights" else "code"
+            for section in ELFFile(stream).iter_sections()
+            if section["sh_flags"] & SH_FLAGS.SHF_ALLOC and section["sh_type"] != "SHT_NOBITS"
+        }
+    return object_sizes(link_map.read_text(encoding="utf-8", errors="replace"), kinds)
 
 
 def _totals(regions: tuple[RegionUse, ...], kind: str) -> dict[str, int]:

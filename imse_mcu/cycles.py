@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from targets.model import Mcu
 
-#: Cycles per instruction of int8 networks by core, with where the figure comes from.
 _M7_SOURCE = (
     "TFLM with CMSIS-NN executes 2.35 to 3.91 instructions per MAC in convolutions (counted) and "
     "0.4 to 0.6 MAC per cycle on STM32H743 (from TinyEngine's published table), which is 0.4 to "
@@ -16,15 +15,31 @@ _M7_SOURCE = (
 )
 _M4_SOURCE = (
     "CMSIS-NN executes 2.35 to 3.91 instructions per MAC in convolutions (counted) and 0.21 to "
-    "0.27 MAC per cycle on Cortex-M4 (MLPerf Tiny results of microTVM), which is 0.9 to 2.0 cycles per "
-    "instruction; 1.5 is taken"
+    "0.27 MAC per cycle on Cortex-M4 (MLPerf Tiny results of microTVM), which is 0.9 to 2.0 "
+    "cycles per instruction; 1.5 is taken"
 )
 _M33_SOURCE = f"as Cortex-M4, whose DSP instructions it shares: {_M4_SOURCE}"
-_CYCLES_PER_INSTRUCTION: dict[str, tuple[float, str]] = {
-    "cortex-m4": (1.5, _M4_SOURCE),
-    "cortex-m7": (1.0, _M7_SOURCE),
-    "cortex-m33": (1.5, _M33_SOURCE),
+
+
+@dataclass(frozen=True)
+class InstructionRate:
+    """Cycles per instruction of int8 networks on one core.
+
+    Attributes:
+        value: Cycles per instruction.
+        source: Where the figure comes from.
+    """
+
+    value: float
+    source: str
+
+
+CYCLES_PER_INSTRUCTION: dict[str, InstructionRate] = {
+    "cortex-m4": InstructionRate(1.5, _M4_SOURCE),
+    "cortex-m7": InstructionRate(1.0, _M7_SOURCE),
+    "cortex-m33": InstructionRate(1.5, _M33_SOURCE),
 }
+"""Core -> rate; cores without a published figure have none."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +92,11 @@ def from_instructions(
         macs_per_frame: Multiply-accumulates per frame, for cores without a figure.
         mcu: Processor.
     """
-    if mcu.core not in _CYCLES_PER_INSTRUCTION:
+    rate = CYCLES_PER_INSTRUCTION.get(mcu.core)
+    if rate is None:
         return from_macs(macs_per_frame, mcu)
-    rate, source = _CYCLES_PER_INSTRUCTION[mcu.core]
     return CycleEstimate(
-        round(instructions_per_frame * rate),
+        round(instructions_per_frame * rate.value),
         f"model: {instructions_per_frame:.0f} instructions per frame, counted on the emulator, "
-        f"at {rate:g} cycles per instruction ({source})",
+        f"at {rate.value:g} cycles per instruction ({rate.source})",
     )

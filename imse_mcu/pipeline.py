@@ -33,6 +33,7 @@ from imse_mcu.core.files import swap_dir, write_bytes, write_json, write_text
 from imse_mcu.core.progress import Reporter
 from imse_mcu.cycles import CycleEstimate, from_instructions, from_macs
 from imse_mcu.host import FLOAT_FILE, STATES_FILE, HostModel
+from imse_mcu.profiling import arena_plan
 from imse_mcu.proof import PROOF_TITLE, proof_recording
 from imse_mcu.quantization import QuantizationRequest, quantize
 from imse_mcu.running import RunReport, run_recording
@@ -365,6 +366,7 @@ def make_report(request: BuildRequest, parts: _Parts) -> dict[str, Any]:
         "real_time_factor": round(cycles.real_time_factor(frontend.frames_per_second, clock_hz), 4),
         "algorithmic_latency_ms": frontend.algorithmic_latency_ms,
         "bit_exact": proof.bit_exact if proof else None,
+        "arena": arena_plan(parts.project.reports[parts.runtime]),
         "int8_vs_float": parts.accuracy.to_json(),
         "tool_versions": tool_versions(compiled=parts.compiled is not None),
     }
@@ -408,6 +410,7 @@ def _record(
             }
             for use in uses
         ],
+        "objects": [size.to_json() for size in parts.compiled.objects] if parts.compiled else [],
         "runtime_report": dict(parts.project.reports[parts.runtime]),
         "layers": [row.to_json() for row in parts.layers],
         "functions": [

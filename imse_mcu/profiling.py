@@ -8,8 +8,7 @@ from typing import Any
 
 from imse_mcu.buildfolder import BuildFolder
 from imse_mcu.core.text import count, short_name, size, table
-
-_LAYERS_SHOWN = 15
+from imse_mcu.cycles import CYCLES_PER_INSTRUCTION
 
 
 @dataclass(frozen=True)
@@ -56,24 +55,98 @@ def profile_of(build: BuildFolder) -> dict[str, Any]:
     record = build.record
     report = record["report"]
     keys = ("macs_per_frame", "instructions_per_frame", "cycles_per_frame", "real_time_factor")
+    arena = arena_plan(record["runtime_report"])
     return {
         **{key: report[key] for key in keys},
+        "core": record["core"],
+        "cycles_per_instruction": cycles_per_instruction(record),
         "flash_bytes": report["flash_bytes"],
         "ram_bytes": report["ram_bytes"],
         "peak_stack_bytes": record["peak_stack_bytes"],
+        "steps": _steps(record),
+        "layers": layers_of(record),
+        "operators": record["layers"],
         "functions": record["functions"],
-        "layers": record["layers"],
+        "objects": record["objects"],
         "regions": record["regions"],
-        "arena": record["runtime_report"].get("buffers", []),
-        "arena_lower_bound_bytes": record["runtime_report"].get("arena_lower_bound_bytes"),
+        "arena": arena,
     }
 
 
-def describe(data: Mapping[str, Any]) -> str:
+def cycles_per_instruction(record: Mapping[str, Any]) -> float | None:
+    """Returns the factor between instructions and cycles of a build's cycle model, if known."""
+    report = record["report"]
+    instructions = report["instructions_per_frame"]
+    if not instructions or record["core"] not in CYCLES_PER_INSTRUCTION:
+        return None
+    return CYCLES_PER_INSTRUCTION[record["core"]].value
+
+
+def layers_of(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Returns the layers of the compiled network in their order, with what they cost.
+
+    Args:
+        record: Content of ``build.json``.
+
+    Returns:
+        Per layer ``function, origin, shapes, macs, read_bytes, written_bytes, constant_bytes``
+        and, where the emulator counted them, ``instructions`` and ``macs_per_instruction``
+        (else None). Empty for a runtime without layers of its own.
+    """
+    counted = (record["proof"] or {}).get("layers_per_frame", {})
+    rows = []
+    for layer in record["runtime_report"].get("layers", []):
+        instructions = counted.get(layer["function"])
+        ratio = layer["macs"] / instructions if instructions else None
+        rows.append(
+            {
+                **layer,
+                "instructions": instructions,
+                "macs_per_instruction": None if ratio is None else round(ratio, 3),
+            }
+        )
+    return rows
+
+
+def _steps(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Returns the instructions of analysis, network and synthesis."""
+    proof = record["proof"]
+    counted = (proof or {}).get("layers_per_frame", {})
+    if not counted:
+        return []
+    names = {"imse_frontend_analyze": "analysis", "imse_frontend_synthesize": "synthesis"}
+    steps = [{"name": names[f], "instructions": counted[f]} for f in names if f in counted]
+    steps.insert(1, {"name": "network", "instructions": proof["network_per_frame"]["mean"]})
+    return steps
+
+
+def arena_plan(report: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Returns the plan of the arena as a picture needs it, None for a runtime without one.
+
+    Args:
+        report: ``runtime_report`` of ``build.json``.
+
+    Returns:
+        ``size_bytes``, ``lower_bound_bytes`` (no plan can take less), ``steps`` and ``buffers``:
+        per buffer ``name``, ``offset``, ``size_bytes``, and the ``first`` and ``last`` step that
+        uses it.
+    """
+    if "buffers" not in report:
+        return None
+    return {
+        "size_bytes": report["arena_bytes"],
+        "lower_bound_bytes": report["arena_lower_bound_bytes"],
+        "steps": report["steps"],
+        "buffers": report["buffers"],
+    }
+
+
+def describe(data: Mapping[str, Any], *, top: int = 20) -> str:
     """Describes a profile for people.
 
     Args:
         data: What :func:`profile_of` returned.
+        top: Rows of each table.
     """
     total = data["instructions_per_frame"]
     lines = [f"{count(data['macs_per_frame'])}MAC per frame"]
@@ -86,15 +159,63 @@ def describe(data: Mapping[str, Any]) -> str:
         )
     cycles = data["cycles_per_frame"]
     lines += [f"{cycles['value']} cycles per frame: {cycles['method']}", ""]
+    if data["steps"]:
+        rows = [_counted_row(s["name"], s["instructions"], total) for s in data["steps"]]
+        lines += [table(("step", "instructions", "share"), rows), ""]
+    if any(layer["instructions"] for layer in data["layers"]):
+        lines += _layer_lines(data, top)
+    elif data["operators"]:
+        lines += _operator_lines(data, top)
     if data["functions"] and total:
-        rows = [
-            (f["name"], f"{f['instructions']:.0f}", f"{100 * f['instructions'] / total:.1f} %")
-            for f in data["functions"]
+        rows = [_counted_row(f["name"], f["instructions"], total) for f in data["functions"]]
+        lines += ["functions:", table(("function", "instructions", "share"), rows[:top]), ""]
+    if data["objects"]:
+        objects = [
+            (o["name"], str(o["code_bytes"]), str(o["weights_bytes"])) for o in data["objects"]
         ]
-        lines += [table(("function", "instructions", "share"), rows), ""]
-    heavy = sorted(data["layers"], key=lambda layer: -layer["macs"])[:_LAYERS_SHOWN]
+        lines += ["flash:", table(("object", "code", "weights"), objects[:top])]
+        lines += [f"... {len(objects) - top} smaller objects"] * (len(objects) > top) + [""]
+    return "\n".join([*lines, *_memory_lines(data)])
+
+
+def _counted_row(name: str, instructions: float, total: int) -> tuple[str, str, str]:
+    return name, f"{instructions:.0f}", f"{100 * instructions / total:.1f} %"
+
+
+def _layer_lines(data: Mapping[str, Any], top: int) -> list[str]:
+    """The hottest layers of the compiled network."""
+    total, rate = data["instructions_per_frame"], data["cycles_per_instruction"]
+    hottest = sorted(data["layers"], key=lambda layer: -(layer["instructions"] or 0))
+    rows = [
+        (
+            layer["function"].removeprefix("layer_"),
+            f"{layer['instructions'] or 0:.0f}",
+            f"{100 * (layer['instructions'] or 0) / total:.1f} %",
+            f"{layer['instructions'] * rate:.0f}" if rate and layer["instructions"] else "",
+            str(layer["macs"]),
+            f"{layer['macs_per_instruction'] or 0:.2f}" if layer["macs"] else "",
+            str(moved_bytes(layer)),
+            layer["shapes"],
+            layer["origin"],
+        )
+        for layer in hottest[:top]
+    ]
+    work = ("layer", "instructions", "share", "cycles", "MAC", "MAC/instr", "bytes moved")
+    header = (*work, "shapes", "origin")
+    shown = f"hottest {len(rows)} of {len(hottest)} layers"
+    return [f"{shown} (cycles by the model):", table(header, rows, left=(0, 7, 8)), ""]
+
+
+def moved_bytes(layer: Mapping[str, Any]) -> int:
+    """Returns the bytes that a layer reads and writes at the least, weights included."""
+    return int(layer["read_bytes"] + layer["written_bytes"] + layer["constant_bytes"])
+
+
+def _operator_lines(data: Mapping[str, Any], top: int) -> list[str]:
+    """The operators with most work, where no layers were counted."""
+    heavy = sorted(data["operators"], key=lambda layer: -layer["macs"])[:top]
     whole = max(1, data["macs_per_frame"])
-    layers = [
+    rows = [
         (
             str(layer["index"]),
             layer["kind"],
@@ -107,7 +228,10 @@ def describe(data: Mapping[str, Any]) -> str:
         for layer in heavy
     ]
     header = ("#", "operator", "output shape", "MAC", "share", "weights", "output")
-    lines += ["heaviest layers:", table(header, layers, left=(1, 6)), ""]
+    return ["heaviest operators:", table(header, rows, left=(1, 6)), ""]
+
+
+def _memory_lines(data: Mapping[str, Any]) -> list[str]:
     regions = [
         (
             r["name"],
@@ -119,11 +243,14 @@ def describe(data: Mapping[str, Any]) -> str:
         for r in data["regions"]
         if r["used_bytes"]
     ]
-    lines += ["memory:", table(("region", "size", "used", "share", "holds"), regions, left=(0, 4))]
-    bound, arena = data["arena_lower_bound_bytes"], data["ram_bytes"]["arena"]
-    if bound and arena:
-        lines.append(f"arena {arena} bytes, no plan can take less than {bound}")
-    return "\n".join(lines)
+    lines = ["memory:", table(("region", "size", "used", "share", "holds"), regions, left=(0, 4))]
+    arena = data["arena"]
+    if arena:
+        lines.append(
+            f"arena {arena['size_bytes']} bytes, no plan can take less than "
+            f"{arena['lower_bound_bytes']}"
+        )
+    return lines
 
 
 def compare_builds(before: BuildFolder, after: BuildFolder) -> list[Change]:
@@ -142,3 +269,25 @@ def compare_builds(before: BuildFolder, after: BuildFolder) -> list[Change]:
     for group in ("flash_bytes", "ram_bytes"):
         pairs += [(f"{group}.{key}", old[group][key], new[group].get(key)) for key in old[group]]
     return [Change(name, a, b) for name, a, b in pairs if a is not None and b is not None]
+
+
+def changed_layers(before: BuildFolder, after: BuildFolder) -> list[Change]:
+    """Compares the instructions of the layers that both builds have, largest change first.
+
+    Layers are told apart by the operators they come from.
+
+    Args:
+        before: Earlier build.
+        after: Later build.
+    """
+    old, new = (
+        {
+            layer["origin"]: layer["instructions"]
+            for layer in layers_of(build.record)
+            if layer["instructions"] is not None
+        }
+        for build in (before, after)
+    )
+    changes = [Change(name, old[name], new[name]) for name in new if name in old]
+    changes = [change for change in changes if change.before != change.after]
+    return sorted(changes, key=lambda change: -abs(change.after - change.before))

@@ -8,6 +8,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from imse_mcu.core.text import count, short_name, size
+from imse_mcu.profiling import arena_plan, layers_of, moved_bytes
 from imse_mcu.report.figures import audio_uri, spectrogram_uri
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _PICTURE_WIDTH = 1000
 _PICTURE_HEIGHT = 260
+_HOTTEST = 25
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,42 +51,42 @@ def render_page(
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined, autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(size=size, count=count, percent=_percent, short=short_name)
+    environment.filters.update(
+        size=size, count=count, percent=_percent, short=short_name, moved=moved_bytes
+    )
     source = (resources.files("imse_mcu.report") / "page.html.j2").read_text("utf-8")
     players = [
         {"title": clip.title, "audio": audio_uri(clip.pcm), "picture": spectrogram_uri(clip.pcm)}
         for clip in clips
     ]
+    layers = [layer for layer in layers_of(record) if layer["instructions"]]
     return environment.from_string(source).render(
-        record=record, run=run, players=players, arena=_arena(record["runtime_report"])
+        record=record,
+        run=run,
+        players=players,
+        arena=_arena(record["runtime_report"]),
+        hottest=sorted(layers, key=lambda layer: -layer["instructions"])[:_HOTTEST],
+        layer_count=len(layers),
     )
 
 
-def _arena(report: dict[str, Any]) -> dict[str, Any]:
-    """Returns the buffers of the arena as boxes: steps to the right, addresses down."""
-    buffers = report.get("buffers") or []
-    steps = max((b["last"] for b in buffers), default=0) + 1
-    total = max((b["offset"] + b["size_bytes"] for b in buffers), default=1)
-    across, down = _PICTURE_WIDTH / steps, _PICTURE_HEIGHT / total
+def _arena(report: dict[str, Any]) -> dict[str, Any] | None:
+    """Returns the arena's buffers as boxes: steps to the right, addresses down."""
+    plan = arena_plan(report)
+    if not plan or not plan["buffers"]:
+        return None
+    across, down = _PICTURE_WIDTH / plan["steps"], _PICTURE_HEIGHT / plan["size_bytes"]
     boxes = [
         {
-            "name": b["name"],
-            "bytes": b["size_bytes"],
-            "offset": b["offset"],
-            "x": round(b["first"] * across, 2),
-            "y": round(b["offset"] * down, 2),
-            "width": round((b["last"] - b["first"] + 1) * across, 2),
-            "height": round(b["size_bytes"] * down, 2),
+            **buffer,
+            "x": round(buffer["first"] * across, 2),
+            "y": round(buffer["offset"] * down, 2),
+            "width": round((buffer["last"] - buffer["first"] + 1) * across, 2),
+            "height": round(buffer["size_bytes"] * down, 2),
         }
-        for b in buffers
+        for buffer in plan["buffers"]
     ]
-    return {
-        "boxes": boxes,
-        "bytes": total,
-        "lower_bound": report.get("arena_lower_bound_bytes") or total,
-        "steps": steps,
-        "height": _PICTURE_HEIGHT,
-    }
+    return {**plan, "boxes": boxes, "height": _PICTURE_HEIGHT}
 
 
 def _percent(part: float, whole: float) -> str:

@@ -69,6 +69,26 @@ def test_counts_of_a_known_function_are_exact(build_program: Build, compiled: bo
     assert 0 <= cycles - 9002 <= 8
 
 
+@pytest.mark.parametrize("compiled", [True, False])
+def test_watched_functions_are_charged_for_what_they_call(
+    build_program: Build, compiled: bool
+) -> None:
+    if compiled:
+        pytest.importorskip("numba")
+    machine = UnicornMachine(TARGET, build_program("services"), compiled_counter=compiled)
+    machine.watch(["deep", "counted", "main"])
+    machine.run()
+    machine.reset_profile()
+    before = machine.stats().instructions
+    ask(machine, b"cs\2")
+    watched = machine.watched()
+    assert watched["counted"] == machine.profile()["counted"] == 1 + 9 * 1000 + 1
+    assert watched["deep"] >= machine.profile()["deep"] > 0
+    assert sum(watched.values()) == machine.stats().instructions - before
+    with pytest.raises(EmulatorError, match="no function nonsense"):
+        machine.watch(["nonsense"])
+
+
 def test_both_counters_agree_on_everything(build_program: Build) -> None:
     pytest.importorskip("numba")
     profiles, totals = [], []

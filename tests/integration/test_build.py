@@ -13,6 +13,7 @@ from imse_mcu import pipeline
 from imse_mcu.cli.main import main
 from imse_mcu.core.progress import Reporter
 from imse_mcu.pipeline import BuildOutcome, BuildRequest, build
+from imse_mcu.profiling import profile_of
 from quantize.artifact import QuantizedModel
 from quantize.inspect import assert_integer_only
 
@@ -211,9 +212,32 @@ def test_profile_and_compare(built: BuildOutcome, capsys: pytest.CaptureFixture[
     assert main(["profile", folder, "--compare", folder, "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
     assert all(change["percent"] == 0 for change in data["changes"])
+    assert data["changed_layers"] == []
     counted = sum(entry["instructions"] for entry in data["functions"])
     assert 0.9 * data["instructions_per_frame"] < counted < 1.1 * data["instructions_per_frame"]
-    assert sum(layer["macs"] for layer in data["layers"]) == data["macs_per_frame"]
+    assert sum(operator["macs"] for operator in data["operators"]) == data["macs_per_frame"]
+
+
+def test_layers_add_up_to_the_network(built: BuildOutcome) -> None:
+    profile = profile_of(built.folder)
+    assert sum(layer["macs"] for layer in profile["layers"]) == profile["macs_per_frame"]
+    steps = {step["name"]: step["instructions"] for step in profile["steps"]}
+    layers = sum(layer["instructions"] for layer in profile["layers"])
+    # Between the readings of the cycle counter there is also what calls the layers.
+    calls = built.folder.record["proof"]["layers_per_frame"]["imse_network_invoke"]
+    assert 0 <= steps["network"] - layers - calls < 20
+    assert calls < 0.01 * layers
+    around = profile["instructions_per_frame"] - sum(steps.values())
+    assert 0 <= around < 100
+
+
+def test_objects_add_up_to_the_flash(built: BuildOutcome) -> None:
+    profile = profile_of(built.folder)
+    for kind in ("code", "weights"):
+        total = sum(entry[f"{kind}_bytes"] for entry in profile["objects"])
+        assert total == profile["flash_bytes"][kind]
+    assert profile["objects"][0]["name"] == "model/network_aot.c"
+    assert not any(entry["name"].startswith("/") for entry in profile["objects"])
 
 
 def test_profile_finds_a_regression(

@@ -195,6 +195,7 @@ def _report(layout: Layout, plan: MemoryPlan, source: Source, kernels: str) -> d
         "kernels": kernels,
         "kernel_functions": sorted(source.kernels),
         "layers": source.layer_table,
+        "arena_bytes": plan.arena_bytes,
         "arena_lower_bound_bytes": plan.lower_bound_bytes,
         "steps": len(layout.program.nodes),
         "rings": [

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
+from firmware_gen.backends.aot.cost import LayerCost
 from firmware_gen.backends.aot.loops import Loop
 
 _WIDTH = 98
@@ -27,7 +29,7 @@ class Source:
         calls: Statements of the frame function.
         kernels: Kernel functions that are called.
         constant_bytes: Bytes of all constants.
-        layer_table: Function and origin of every layer, for reports.
+        layer_table: Function, origin and cost of every layer, for reports.
     """
 
     constants: list[str] = field(default_factory=list)
@@ -35,8 +37,9 @@ class Source:
     calls: list[str] = field(default_factory=list)
     kernels: set[str] = field(default_factory=set)
     constant_bytes: int = 0
-    layer_table: list[dict[str, str]] = field(default_factory=list)
+    layer_table: list[dict[str, Any]] = field(default_factory=list)
     _known: dict[tuple[str, bytes], str] = field(default_factory=dict)
+    _used: dict[str, int] = field(default_factory=dict)
 
     def constant(self, name: str, data: np.ndarray) -> str:
         """Define a constant array in the weights section; equal arrays are defined once.
@@ -51,14 +54,14 @@ class Source:
         flat = np.ascontiguousarray(data).ravel()
         key = (flat.dtype.name, flat.tobytes())
         if key in self._known:
+            self._used[self._known[key]] = flat.nbytes
             return self._known[key]
         kind = C_TYPES[flat.dtype.name]
         body = wrapped(str(int(value)) for value in flat)
         self.constants.append(
             f"static const {kind} {name}[{flat.size}] IMSE_WEIGHTS = {{\n{body}\n}};"
         )
-        self._known[key] = name
-        self.constant_bytes += flat.nbytes
+        self._known[key] = self._define(name, flat.nbytes)
         return name
 
     def records(self, name: str, kind: str, rows: Iterable[Sequence[int]]) -> str:
@@ -73,21 +76,34 @@ class Source:
             The identifier.
         """
         rows = [tuple(row) for row in rows]
-        self.constant_bytes += sum(4 * len(row) for row in rows)
+        self._define(name, sum(4 * len(row) for row in rows))
         items = [f"{{{', '.join(str(value) for value in row)}}}" for row in rows]
         self.constants.append(
             f"static const {kind} {name}[{len(items)}] IMSE_WEIGHTS = {{\n{wrapped(items)}\n}};"
         )
         return name
 
-    def layer(self, name: str, comment: Sequence[str], body: Sequence[str]) -> None:
+    def _define(self, name: str, size_bytes: int) -> str:
+        self.constant_bytes += size_bytes
+        self._used[name] = size_bytes
+        return name
+
+    def take_used_bytes(self) -> int:
+        """Bytes of the constants that were asked for since the last call."""
+        total = sum(self._used.values())
+        self._used.clear()
+        return total
+
+    def layer(
+        self, name: str, comment: Sequence[str], body: Sequence[str], cost: LayerCost
+    ) -> None:
         """Add one layer function and its call."""
         text = "\n".join(f"/* {line} */" if line else "" for line in comment)
         lines = "\n".join(f"  {line}" if line else "" for line in body)
         self.layers.append(f"{text}\nIMSE_LAYER {name}(void) {{\n{lines}\n}}")
         self.calls.append(f"{name}();")
         self.layer_table.append(
-            {"function": name, "origin": comment[0], "shapes": comment[1] if comment[1:] else ""}
+            {"function": name, "origin": comment[0], "shapes": comment[1], **cost.to_json()}
         )
 
     def kernel(self, name: str) -> str:

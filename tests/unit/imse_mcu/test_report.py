@@ -15,11 +15,31 @@ import pytest
 
 from imse_mcu.buildfolder import BuildFolder, BuildFolderError
 from imse_mcu.cycles import from_instructions, from_macs
-from imse_mcu.profiling import Change, compare_builds, describe, profile_of
+from imse_mcu.profiling import (
+    Change,
+    changed_layers,
+    compare_builds,
+    describe,
+    layers_of,
+    moved_bytes,
+    profile_of,
+)
 from imse_mcu.report.figures import audio_uri, spectrogram_uri
 from imse_mcu.report.page import Clip, render_page
 from imse_mcu.running import MeasuredCycles, Spread
 from targets.loader import load_target
+
+
+def aot_layer(function: str, origin: str, macs: int) -> dict[str, Any]:
+    return {
+        "function": function,
+        "origin": origin,
+        "shapes": "1x4 -> 1x4",
+        "macs": macs,
+        "read_bytes": 4,
+        "written_bytes": 5,
+        "constant_bytes": 6,
+    }
 
 
 @pytest.fixture
@@ -84,12 +104,30 @@ def record() -> dict[str, Any]:
                 {"name": "a", "offset": 0, "size_bytes": 8, "first": 0, "last": 3},
                 {"name": "b", "offset": 8, "size_bytes": 8, "first": 1, "last": 1},
             ],
+            "arena_bytes": 24,
             "arena_lower_bound_bytes": 16,
+            "steps": 4,
+            "layers": [
+                aot_layer("layer_000_conv", "CONV_2D 'a'", 800),
+                aot_layer("layer_002_add", "ADD 'b'", 0),
+            ],
         },
+        "objects": [
+            {"name": "model/network_aot.c", "code_bytes": 8, "weights_bytes": 20},
+            {"name": "libc_nano.a(lib_a-memcpy.o)", "code_bytes": 2, "weights_bytes": 0},
+        ],
         "layers": [layer],
         "functions": [{"name": "imse_conv_s8", "instructions": 4000.0}],
         "peak_stack_bytes": 304,
-        "proof": None,
+        "proof": {
+            "network_per_frame": {"min": 4500, "mean": 4500.0, "max": 4500},
+            "layers_per_frame": {
+                "imse_frontend_analyze": 300.0,
+                "imse_frontend_synthesize": 200.0,
+                "layer_000_conv": 1000.0,
+                "layer_002_add": 3500.0,
+            },
+        },
         "commands": ["imse-mcu build"],
     }
 
@@ -169,7 +207,8 @@ def test_page_without_an_image(record: dict[str, Any]) -> None:
     bare["report"].update(bit_exact=None, instructions_per_frame=None)
     bare["report"]["flash_bytes"] = dict.fromkeys(bare["report"]["flash_bytes"])
     bare["report"]["ram_bytes"] = dict.fromkeys(bare["report"]["ram_bytes"])
-    bare.update(artifacts={}, functions=[], peak_stack_bytes=None, runtime_report={})
+    bare.update(artifacts={}, functions=[], objects=[], peak_stack_bytes=None)
+    bare.update(runtime_report={}, proof=None)
     page = render_page(bare)
     parsed(page)
     assert "not run" in page
@@ -227,14 +266,57 @@ def test_changes_between_builds(tmp_path: Path, record: dict[str, Any]) -> None:
     assert Change("x", 0, 5).percent == 100
 
 
+def test_layers_carry_their_instructions(record: dict[str, Any]) -> None:
+    conv, add = layers_of(record)
+    assert (conv["instructions"], conv["macs_per_instruction"]) == (1000.0, 0.8)
+    assert (add["instructions"], add["macs_per_instruction"]) == (3500.0, 0.0)
+    assert moved_bytes(conv) == 15
+    record["proof"] = None
+    assert [layer["instructions"] for layer in layers_of(record)] == [None, None]
+
+
 def test_profile_text(tmp_path: Path, record: dict[str, Any]) -> None:
-    text = describe(profile_of(write(tmp_path / "a", record)))
-    assert "imse_conv_s8" in text
-    assert "80.0 %" in text
-    assert "a/conv" in text
+    profile = profile_of(write(tmp_path / "a", record))
+    assert profile["cycles_per_instruction"] == 1.0
+    text = describe(profile)
+    assert re.search(r"analysis +300 +6.0 %\nnetwork +4500 +90.0 %\nsynthesis +200", text)
+    assert text.index("002_add") < text.index("000_conv")
+    assert re.search(r"000_conv +1000 +20.0 % +1000 +800 +0.80 +15 +1x4 -> 1x4 +CONV_2D 'a'", text)
+    assert re.search(r"imse_conv_s8 +4000 +80.0 %", text)
+    assert re.search(r"model/network_aot.c +8 +20\n", text)
     assert re.search(r"DTCM +50 B +12 B +24.0 %", text)
+    assert "arena 24 bytes, no plan can take less than 16" in text
+    short = describe(profile, top=1)
+    assert "hottest 1 of 2 layers" in short
+    assert "... 1 smaller objects" in short
+    assert "000_conv" not in short
+
+
+def test_profile_without_layers_shows_operators(tmp_path: Path, record: dict[str, Any]) -> None:
+    record.update(runtime_report={}, proof=None, functions=[])
     record["report"]["instructions_per_frame"] = None
-    assert "no instructions are known" in describe(profile_of(write(tmp_path / "b", record)))
+    text = describe(profile_of(write(tmp_path / "a", record)))
+    assert "no instructions are known" in text
+    assert re.search(r"CONV_2D +1x1x4x8 +1000 +100.0 %.*a/conv", text)
+
+
+def test_changed_layers_are_found_by_origin(tmp_path: Path, record: dict[str, Any]) -> None:
+    later = copy.deepcopy(record)
+    counts = later["proof"]["layers_per_frame"]
+    counts["layer_001_add"] = counts.pop("layer_002_add") - 500
+    later["runtime_report"]["layers"][1]["function"] = "layer_001_add"
+    changes = changed_layers(write(tmp_path / "a", record), write(tmp_path / "b", later))
+    assert [(c.name, c.before, c.after) for c in changes] == [("ADD 'b'", 3500.0, 3000.0)]
+
+
+def test_page_shows_layers_objects_and_arena(record: dict[str, Any]) -> None:
+    page = render_page(record)
+    parsed(page)
+    assert "Hottest layers" in page
+    assert page.index("layer_002_add") < page.index("layer_000_conv")
+    assert "libc_nano.a(lib_a-memcpy.o)" in page
+    assert "24 bytes; no plan can take less than\n  16." in page
+    assert page.count("<rect") == 2
 
 
 def test_build_folder_without_an_image(tmp_path: Path, record: dict[str, Any]) -> None:

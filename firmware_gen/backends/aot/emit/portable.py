@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from firmware_gen.backends.aot.cost import layer_cost
 from firmware_gen.backends.aot.emit.convolutions import ConvolutionLayers
 from firmware_gen.backends.aot.emit.elementwise import ElementwiseLayers
 from firmware_gen.backends.aot.emit.moves import MoveLayers
@@ -76,8 +77,9 @@ class Emitter(ConvolutionLayers, ElementwiseLayers, SumLayers, MoveLayers):
         for position, node in enumerate(self.program.nodes):
             self.index = position
             body = self.handlers[type(node)](node)
+            cost = layer_cost(self.program, node, self.source.take_used_bytes())
             if body:
-                self.source.layer(self._name(node), self._comment(node), body)
+                self.source.layer(self._name(node), self._comment(node), body, cost)
 
     # Names and addresses
 
