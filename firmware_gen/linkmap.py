@@ -10,7 +10,7 @@ from typing import Any
 
 LINKER = "(linker: tables and padding)"
 _START = "Linker script and memory map"
-_OUTPUT = re.compile(r"(?P<name>[.\w]+)(?:\s+0x[0-9a-f]+\s+(?P<size>0x[0-9a-f]+)\b.*)?$")
+_OUTPUT = re.compile(r"(?P<name>[-.\w]+)(?:\s+0x[0-9a-f]+\s+(?P<size>0x[0-9a-f]+)\b.*)?$")
 _SIZE = re.compile(r"\s+0x[0-9a-f]+\s+(?P<size>0x[0-9a-f]+)\b")
 _INPUT = re.compile(
     r" (?P<section>[.\w]\S*)?\s+0x[0-9a-f]+\s+(?P<size>0x[0-9a-f]+) (?P<object>\S.*\.(?:o|obj)\)?)$"

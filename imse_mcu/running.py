@@ -278,14 +278,10 @@ def _compare(
 
     samples = pcm.astype(np.float32) / np.float32(32768.0)
     wrong = mismatching_frames(host, results)
-<<<<<<< HEAD
     state = device.link.state()
-    functions = {}
-=======
-    stats = device.machine.stats() if device.machine is not None else None
     functions, layers = {}, {}
->>>>>>> e118e44 (Emulator charges instructions to layers, kernels included)
     if device.machine is not None:
+        device.machine.stats()  # incomplete counts are an error
         profile = list(device.machine.profile().items())[:_TOP_FUNCTIONS]
         functions = {name: total / len(results) for name, total in profile}
         watched = device.machine.watched().items()

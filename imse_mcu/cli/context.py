@@ -54,7 +54,10 @@ def common_options(command: Command) -> Command:
 
     @click.option("--json", "as_json", is_flag=True, help="Print one JSON document for machines.")
     @click.option(
-        "-v", "--verbose", count=True, help="Show the programs that are run; -vv what they print."
+        "-v",
+        "--verbose",
+        count=True,
+        help="Show programs that are run and where the time goes; -vv what programs print.",
     )
     @click.pass_context
     @functools.wraps(command)
@@ -63,7 +66,10 @@ def common_options(command: Command) -> Command:
         session.as_json = session.as_json or as_json
         session.verbosity = max(session.verbosity, verbose)
         set_up_logging(session.verbosity)
-        return context.invoke(command, session, **kwargs)
+        result = context.invoke(command, session, **kwargs)
+        if session.verbosity:
+            session.note(session.reporter.describe_times())
+        return result
 
     return wrapper  # type: ignore[return-value]
 

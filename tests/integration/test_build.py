@@ -34,6 +34,7 @@ REPORT_FIELDS = {
     "real_time_factor": float,
     "algorithmic_latency_ms": float,
     "bit_exact": bool,
+    "arena": {"size_bytes": int, "lower_bound_bytes": int, "steps": int, "buffers": list},
     "int8_vs_float": dict,
     "tool_versions": dict,
 }

@@ -31,6 +31,12 @@ LOAD CMakeFiles/imse-firmware.dir/app/main.c.obj
                 0x08000474                __copy_table_start__ = .
                 0x08000474        0x8 LONG 0x20000000
 
+.note.gnu.build-id
+                0x0800047c       0x24
+ *(.note.gnu.build-id)
+ .note.gnu.build-id
+                0x0800047c       0x24 CMakeFiles/imse-firmware.dir/app/imse_audio.c.obj
+
 .bss            0x24000000      0x100
  .bss.buffer    0x24000000      0x100 CMakeFiles/imse-firmware.dir/app/main.c.obj
 OUTPUT(imse-firmware.elf elf32-littlearm)
@@ -39,9 +45,11 @@ OUTPUT(imse-firmware.elf elf32-littlearm)
 
 def test_objects_and_what_the_linker_adds_are_the_sections() -> None:
     kinds = {"imse_weights": "code", ".imse_weights_with_a_long_name": "weights", ".text": "code"}
+    kinds[".note.gnu.build-id"] = "code"
     assert object_sizes(MAP, kinds) == (
         ObjectSize("app/main.c", 0x30, 0),
         ObjectSize("model/network_aot.c", 0, 0x30),
+        ObjectSize("app/imse_audio.c", 0x24, 0),
         ObjectSize("libc_nano.a(lib_a-memcpy.o)", 0x12, 0),
         ObjectSize(LINKER, 0xA, 0),
     )

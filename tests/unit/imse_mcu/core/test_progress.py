@@ -61,6 +61,26 @@ def test_stage_without_a_total() -> None:
     assert stage.describe() == "5"
 
 
+def test_reporter_knows_where_the_time_went() -> None:
+    reporter = Reporter(io.StringIO())
+    assert reporter.describe_times() == ""
+    with reporter.stage("quantizing") as stage:
+        stage.update(0, 1, "convert")
+        time.sleep(0.05)
+        stage.update(1, 2, "calibrate")
+        sum(range(3_000_000))
+        stage.update(2, 2, "calibrate")
+    with reporter.stage("compiling"):
+        pass
+    whole, convert, calibrate, compiling = reporter.times
+    titles = ("quantizing", "  convert", "  calibrate", "compiling")
+    assert tuple(each.title for each in reporter.times) == titles
+    assert convert.elapsed_s >= 0.05 > convert.processor_s
+    assert calibrate.processor_s > 0
+    assert whole.elapsed_s >= convert.elapsed_s + calibrate.elapsed_s > compiling.elapsed_s
+    assert "quantizing" in reporter.describe_times()
+
+
 def test_native_chatter_is_hidden_and_python_is_not(capfd: pytest.CaptureFixture[str]) -> None:
     with native_chatter_hidden():
         os.write(2, b"native noise\n")
