@@ -38,6 +38,13 @@ from imse_mcu.cli.options import PATH
     "--learning-rate", type=click.FloatRange(min=0, min_open=True), default=2e-3, show_default=True
 )
 @click.option("--validate-every", type=click.IntRange(min=1), default=500, show_default=True)
+@click.option(
+    "--patience",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="End after so many validations without a better one; 0: never.",
+)
 @click.option("--seed", type=int, default=0, show_default=True)
 @common_options
 def command(
@@ -51,6 +58,7 @@ def command(
     batch_size: int,
     learning_rate: float,
     validate_every: int,
+    patience: int,
     seed: int,
 ) -> None:
     """Train a streaming model on your recordings, or fine-tune the shipped weights.
@@ -75,6 +83,7 @@ def command(
         batch_size=batch_size,
         learning_rate=learning_rate,
         validate_every=validate_every,
+        patience=patience,
         seed=seed,
     )
     trainer = Trainer(
@@ -83,6 +92,7 @@ def command(
     summary = trainer.run()
     weights = output / "weights.npz"
     text = (
+        f"{trainer.history.table('pesq_wb')}\n"
         f"{summary['steps']} steps, best validation PESQ-WB {summary['best_pesq_wb']:.3f}\n"
         f"  weights  {weights}\n"
         f"  next     imse-mcu build --target stm32h7 --model {model} --weights {weights}"

@@ -56,6 +56,7 @@ def train(
         progress=click.echo,
     )
     summary = trainer.run()
+    click.echo(trainer.history.table(summary["metric"]))
     click.echo(
         f"{summary['steps']} steps, best validation {summary['metric']} {summary['best']:.3f}\n"
         f"  weights  {output / 'weights.npz'}"
@@ -89,6 +90,13 @@ def train(
     "--learning-rate", type=click.FloatRange(min=0, min_open=True), default=2e-3, show_default=True
 )
 @click.option("--validate-every", type=click.IntRange(min=1), default=500, show_default=True)
+@click.option(
+    "--patience",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="End after so many validations without a better one; 0: never.",
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option(
     "--waveform",

@@ -28,6 +28,7 @@ from keras_imse.torch_twin.perceptual import LoudnessDistance
 from keras_imse.torch_twin.scoring import Scorer, metric_that_chooses
 from keras_imse.torch_twin.stream import TorchStream
 from keras_imse.train.data import Array, Mixer, load_corpus
+from keras_imse.train.history import History
 from keras_imse.train.settings import MAX_UNUSABLE_STEPS, TrainingConfig
 
 #: Parts of tf-keras names of weights that do not decay.
@@ -116,6 +117,7 @@ class TorchTrainer:
             )
         self.config, self.machine = config, machine
         self.frontend, self.output, self.progress = model_config.frontend, output, progress
+        self.history = History(output / "log.jsonl")
         self.device = machine.torch_device()
         if machine.native and (self.device.type != "cpu" or machine.mixed_precision):
             raise TrainingError(
@@ -362,15 +364,16 @@ class TorchTrainer:
                 )
             if self.step % self.config.validate_every == 0 and self._fraction_done() < 1.0:
                 self._validate_and_keep(losses, scorer)
+                if 0 < self.config.patience <= self.history.stale(self.metric):
+                    self.progress(f"no better validation in {self.config.patience}: ending early")
+                    break
         return losses
 
     def _validate_and_keep(self, losses: list[float], scorer: Scorer) -> dict[str, float]:
         metrics = self.validate(scorer)
         loss = float(np.mean(losses[-500:])) if losses else math.nan
         entry = {"step": self.step, "loss": loss, **metrics}
-        finite = {k: v if math.isfinite(v) else None for k, v in entry.items()}
-        with (self.output / "log.jsonl").open("a", encoding="utf-8") as log:
-            log.write(json.dumps(finite) + "\n")
+        self.history.append(entry)
         mark = ""
         weights = self.output / "weights.npz"
         if metrics[self.metric] > self.best or not weights.is_file():

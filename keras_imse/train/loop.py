@@ -23,6 +23,7 @@ from keras_imse.errors import TrainingError
 from keras_imse.models.stream import ImseStream
 from keras_imse.train import spectral
 from keras_imse.train.data import Array, Mixer, background_batches, load_corpus
+from keras_imse.train.history import History
 from keras_imse.train.losses import enhancement_loss
 from keras_imse.train.metrics import validation_pesq
 from keras_imse.train.settings import MAX_UNUSABLE_STEPS, TrainingConfig, training_inputs
@@ -66,6 +67,7 @@ class Trainer:
         tf_keras.utils.set_random_seed(config.seed)
         self.config, self.frontend, self.output = config, model_config.frontend, output
         self.progress = progress
+        self.history = History(output / "log.jsonl")
         train, val = load_corpus(data, "train"), load_corpus(data, "val")
         progress(f"training speech {train.seconds / 60:.1f} min, validation {val.seconds / 60:.1f}")
         self.model = ImseStream(model_config)
@@ -208,14 +210,16 @@ class Trainer:
                 )
             if int(self.step) % self.config.validate_every == 0:
                 metrics = self._validate_and_keep(float(np.mean(losses[-500:])))
+                if 0 < self.config.patience <= self.history.stale("pesq_wb"):
+                    self.progress(f"no better validation in {self.config.patience}: ending early")
+                    break
         metrics = self._validate_and_keep(float(np.mean(losses[-500:])) if losses else math.nan)
         return {"steps": int(self.step), "best_pesq_wb": float(self.best), **metrics}
 
     def _validate_and_keep(self, loss: float) -> dict[str, float]:
         metrics = self.validate()
         entry = {"step": int(self.step), "loss": loss, **metrics}
-        with (self.output / "log.jsonl").open("a", encoding="utf-8") as log:
-            log.write(json.dumps(entry) + "\n")
+        self.history.append(entry)
         mark = ""
         if metrics["pesq_wb"] > float(self.best):
             self.best.assign(metrics["pesq_wb"])

@@ -46,6 +46,7 @@ class TrainingConfig:
         average: Decay of the weight average that is validated and kept.
         validate_every: Steps between validations.
         validation_items: Items of the fixed validation set.
+        patience: Validations without a better one after which the run ends; 0: never.
         seed: Seed of initial weights and data.
         losses: Weights of the loss.
     """
@@ -60,6 +61,7 @@ class TrainingConfig:
     average: float = 0.999
     validate_every: int = 500
     validation_items: int = 24
+    patience: int = 0
     seed: int = 0
     losses: LossWeights = field(default_factory=LossWeights)
 

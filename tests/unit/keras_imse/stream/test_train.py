@@ -16,6 +16,7 @@ from keras_imse.errors import TrainingError
 from keras_imse.train import spectral
 from keras_imse.train.data import Mixer, load_corpus
 from keras_imse.train.loop import Trainer, TrainingConfig, training_inputs
+from keras_imse.train.settings import LossWeights
 
 
 @pytest.fixture(scope="module")
@@ -131,3 +132,25 @@ def test_training_learns_and_resumes(
     resumed = Trainer(config, longer, corpus_dir, tmp_path / "run", progress=lines.append)
     assert "resuming at step 40" in lines
     assert resumed.run()["steps"] == 44
+
+
+def test_ends_early_when_validation_no_longer_improves(
+    corpus_dir: Path, small_config: StreamConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = TrainingConfig(
+        steps=9, batch_size=1, item_samples=3200, validate_every=1, validation_items=1, patience=2
+    )
+    lines: list[str] = []
+    trainer = Trainer(small_config, run, corpus_dir, tmp_path, progress=lines.append)
+    monkeypatch.setattr(trainer, "_train_step", lambda *_: 1.0)
+    monkeypatch.setattr(trainer, "validate", lambda: {"pesq_wb": 1.5, "si_sdr_db": 3.0})
+    assert trainer.run()["steps"] == 3
+    assert any("ending early" in line for line in lines)
+
+
+def test_the_perceptual_loss_is_refused(
+    corpus_dir: Path, small_config: StreamConfig, tmp_path: Path
+) -> None:
+    run = TrainingConfig(losses=LossWeights(perceptual=0.5))
+    with pytest.raises(TrainingError, match="not available in TensorFlow"):
+        Trainer(small_config, run, corpus_dir, tmp_path)
