@@ -79,10 +79,11 @@ def stress(
     """
     host = BuildFolder.open(folder).host_model()
     rate = host.frontend.sample_rate_hz
-    used = [
-        tuple(read_audio(path).samples[: SECONDS * rate] for path in (pair.clean, pair.noisy))
-        for pair in pairs[:most]
-    ]
+
+    def excerpt(path: Path) -> Wave:
+        return read_audio(path).samples[: SECONDS * rate]
+
+    used = [(excerpt(pair.clean), excerpt(pair.noisy)) for pair in pairs[:most]]
     trials = []
     jobs = (_clean_speech, _silence, _levels, _jump, _loud_noise, _music)
     with reporter.stage(f"trying clean speech, silence, levels and more on {len(used)}") as stage:
