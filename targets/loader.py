@@ -21,13 +21,13 @@ from targets.model import (
     Board,
     ClockEnable,
     DebugNames,
-    DeviceId,
     EmulatorSpec,
     MacsPerCycle,
     Mcu,
     MemoryRegion,
     Oscillator,
     RegionKind,
+    RegisterBits,
     Target,
     Uart,
 )
@@ -162,27 +162,33 @@ def _parse_region(table: Table) -> MemoryRegion:
 
 
 def _parse_debug(table: Table) -> DebugNames:
-    device_id = None
-    if table.has("device_id"):
-        register = table.table("device_id")
-        device_id = DeviceId(
-            address=register.integer("address"),
-            mask=register.integer("mask", 1),
-            value=register.integer("value"),
-        )
-        if device_id.value & ~device_id.mask:
-            raise register.fail("value", "a value inside the mask")
-        register.finish()
     debug = DebugNames(
         pyocd=table.optional_string("pyocd"),
         pyocd_pack=table.optional_string("pyocd_pack"),
         openocd=table.optional_string("openocd"),
         jlink=table.optional_string("jlink"),
         stm32=table.boolean("stm32") if table.has("stm32") else False,
-        device_id=device_id,
+        device_id=_parse_register(table, "device_id"),
+        open_flash=_parse_register(table, "open_flash"),
     )
     table.finish()
     return debug
+
+
+def _parse_register(table: Table, key: str) -> RegisterBits | None:
+    """Reads ``{ address, mask, value }`` where it is given."""
+    if not table.has(key):
+        return None
+    register = table.table(key)
+    bits = RegisterBits(
+        address=register.integer("address"),
+        mask=register.integer("mask", 1),
+        value=register.integer("value"),
+    )
+    if bits.value & ~bits.mask:
+        raise register.fail("value", "a value inside the mask")
+    register.finish()
+    return bits
 
 
 def _parse_mcu(name: str, table: Table) -> Mcu:
@@ -212,6 +218,8 @@ def _parse_mcu(name: str, table: Table) -> Mcu:
     documented = ["core", "clock_hz", "caches", "macs_per_cycle"]
     if debug.device_id is not None:
         documented.append("device_id")
+    if debug.open_flash is not None:
+        documented.append("open_flash")
     sources = table.sources("sources", documented)
     return Mcu(
         name=name,

@@ -105,12 +105,12 @@ class MacsPerCycle:
 
 
 @dataclass(frozen=True)
-class DeviceId:
-    """How to tell this chip from others over the debug port.
+class RegisterBits:
+    """Bits of a register that a debug probe can read.
 
     Attributes:
-        address: Address of a 32-bit identity register.
-        mask: Bits of it that identify the chip.
+        address: Address of a 32-bit register.
+        mask: The bits of it that count.
         value: What they must be.
     """
 
@@ -119,7 +119,7 @@ class DeviceId:
     value: int
 
     def matches(self, word: int) -> bool:
-        """Whether a value read from the register is this chip's."""
+        """Whether a value read from the register is the one wanted."""
         return word & self.mask == self.value
 
     def to_json(self) -> dict[str, Any]:
@@ -137,7 +137,9 @@ class DebugNames:
         openocd: OpenOCD configuration file of the chip (``target/….cfg``).
         jlink: SEGGER device name.
         stm32: Whether ST's tools (stlink, STM32CubeProgrammer) know it.
-        device_id: Identity register, ``None`` if unknown: the chip is then not checked.
+        device_id: Identity of the chip, ``None`` if unknown: it is then not checked.
+        open_flash: What says that no sector of the flash that holds the code is protected from
+            writing, ``None`` if unknown.
     """
 
     pyocd: str | None = None
@@ -145,7 +147,8 @@ class DebugNames:
     openocd: str | None = None
     jlink: str | None = None
     stm32: bool = False
-    device_id: DeviceId | None = None
+    device_id: RegisterBits | None = None
+    open_flash: RegisterBits | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for reports."""
@@ -156,6 +159,7 @@ class DebugNames:
             "jlink": self.jlink,
             "stm32": self.stm32,
             "device_id": self.device_id.to_json() if self.device_id else None,
+            "open_flash": self.open_flash.to_json() if self.open_flash else None,
         }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from imse_mcu.core.process import which
 from imse_mcu.core.registry import Registry
 from targets.model import Target
 from targets.runners.base import (
@@ -65,7 +64,7 @@ def choose_runner(target: Target, name: str | None = None) -> FlashRunner:
             hint="an emulated board needs no flashing: imse-mcu run --on emulator",
         )
     for runner in able:
-        if all(which(tool) for tool in runner.tools):
+        if runner.available():
             return runner
     options = "; ".join(runner.install_hint() for runner in able)
     raise FlashError(

@@ -205,6 +205,10 @@ class FlashRunner(ABC):
             FlashError: The request asks for something the tool cannot do.
         """
 
+    def available(self) -> bool:
+        """Whether the tool is installed."""
+        return all(process.which(tool) for tool in self.tools)
+
     def install_hint(self) -> str:
         """How to install what is needed."""
         missing = [tool for tool in self.tools if process.which(tool) is None] or self.tools
@@ -237,10 +241,7 @@ class FlashRunner(ABC):
         self._check(request)
         steps = self.steps(request)
         if not dry_run:
-            for tool in self.tools:
-                process.find_tool(tool, what=f"program {request.target.name}")
-            for step in steps:
-                self._run(step, request, execute or _execute)
+            self.perform(request, steps, execute or _execute)
         return FlashReport(
             runner=self.name,
             steps=steps,
@@ -249,6 +250,23 @@ class FlashRunner(ABC):
             verified=(request.verify or not self.capabilities.skip_verify) and not dry_run,
             reset=request.reset and not dry_run,
         )
+
+    def perform(self, request: FlashRequest, steps: Sequence[Step], execute: Execute) -> None:
+        """Do what a request asks for.
+
+        Args:
+            request: What to do.
+            steps: The commands that fulfil it.
+            execute: Runs one of them.
+
+        Raises:
+            FlashError: Anything failed; ``failure`` says what.
+            ToolNotFoundError: The tool is not installed.
+        """
+        for tool in self.tools:
+            process.find_tool(tool, what=f"program {request.target.name}")
+        for step in steps:
+            self._run(step, request, execute)
 
     def hint(self, failure: Failure, target: Target) -> str:
         """What to do about a failure."""
@@ -301,26 +319,30 @@ class FlashRunner(ABC):
         if failure is None and writes and not any(re.search(p, output) for p in self.success):
             failure = Failure.OTHER
         if failure is not None:
-            raise FlashError(
-                failure,
-                f"{self.name} could not {step.title} {request.target.name}: "
-                f"{_MEANINGS[failure]} ({_evidence(output, self.patterns)})",
-                hint=self.hint(failure, request.target),
-            )
+            said = _evidence(output, self.patterns)
+            message = failure_message(self.name, step.title, request.target, failure, said)
+            raise FlashError(failure, message, hint=self.hint(failure, request.target))
 
     def _check_chip(self, output: str, request: FlashRequest) -> None:
-        target = request.target
-        device = target.mcu.debug.device_id
-        if device is None:
-            return
         word = self.chip_id(output, request)
         if word is None:
             raise FlashError(
                 Failure.NO_TARGET,
-                f"{self.name} could not identify the chip on {target.name}: "
+                f"{self.name} could not identify the chip on {request.target.name}: "
                 f"{_evidence(output, self.patterns)}",
             )
-        if not device.matches(word):
+        self.compare_chip(word, request)
+
+    @staticmethod
+    def compare_chip(word: int, request: FlashRequest) -> None:
+        """Compare the identity word of the connected chip with the target's.
+
+        Raises:
+            FlashError: It is another chip.
+        """
+        target = request.target
+        device = target.mcu.debug.device_id
+        if device is not None and not device.matches(word):
             raise FlashError(
                 Failure.WRONG_CHIP,
                 f"the connected chip has identity 0x{word & device.mask:x}, "
@@ -340,6 +362,19 @@ _MEANINGS: Mapping[Failure, str] = {
     Failure.VERIFY: "the flash differs from the image after writing",
     Failure.OTHER: "the tool failed",
 }
+
+
+def failure_message(runner: str, doing: str, target: Target, failure: Failure, said: str) -> str:
+    """One line on what failed.
+
+    Args:
+        runner: Name of the runner.
+        doing: What it was doing: ``program``.
+        target: The board.
+        failure: Which kind of failure.
+        said: What the tool said.
+    """
+    return f"{runner} could not {doing} {target.name}: {_MEANINGS[failure]} ({said})"
 
 
 def _evidence(output: str, patterns: Sequence[tuple[Failure, str]]) -> str:

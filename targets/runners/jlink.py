@@ -23,7 +23,10 @@ class JlinkRunner(FlashRunner):
         ),
         (Failure.UNSUPPORTED, r"Unknown device|device .* not found in database"),
         (Failure.PROBE_ACCESS, r"J-Link .*(in use|already open)"),
-        (Failure.LOCKED, r"read[- ]?protected|secured|Device is locked|protection .*active"),
+        (
+            Failure.LOCKED,
+            r"(read|write)[- ]?protected|secured|Device is locked|protection .*active",
+        ),
         (Failure.VERIFY, r"Verif\w+ failed|Data verification|mismatch"),
         (Failure.WRONG_CHIP, r"wrong (core|device)|Found .* expected|CPU-?ID mismatch"),
         (
@@ -32,7 +35,8 @@ class JlinkRunner(FlashRunner):
         ),
         (
             Failure.OTHER,
-            r"^\*{4,} Error|Failed to (open|download|prepare|erase|program)|Error while",
+            r"^\*{4,} Error|Failed to (open|download|prepare|erase|program)|Error while"
+            r"|memory failed|returned with error code",
         ),
     )
 

@@ -8,9 +8,10 @@ from targets.model import Target
 from targets.runners.base import Failure, FlashError, FlashRequest, FlashRunner, Step
 
 _INTERFACES = {
-    "stlink": "interface/stlink.cfg",
-    "cmsis-dap": "interface/cmsis-dap.cfg",
-    "jlink": "interface/jlink.cfg",
+    "stlink": ("-f", "interface/stlink.cfg"),
+    "cmsis-dap": ("-f", "interface/cmsis-dap.cfg"),
+    # OpenOCD takes JTAG of a J-Link if it is not told; boards connect SWD.
+    "jlink": ("-f", "interface/jlink.cfg", "-c", "transport select swd"),
 }
 
 
@@ -27,20 +28,22 @@ class OpenocdRunner(FlashRunner):
         (
             Failure.NO_PROBE,
             r"open failed|unable to find a matching CMSIS-DAP|No J-Link device found"
-            r"|no device found|serial mismatch",
+            r"|No device matches the serial|doesn't match requested serial",
         ),
-        (Failure.SEVERAL_PROBES, r"multiple devices found|more than one"),
+        (Failure.SEVERAL_PROBES, r"multiple devices found"),
         (Failure.WRONG_CHIP, r"UNEXPECTED idcode|[Cc]annot identify target|expected 1 of 1"),
         (
             Failure.LOCKED,
-            r"device (is )?(protected|locked|secured)|read-?out protect|RDP level"
-            r"|security bit|sectors? .*protected|failed to unlock",
+            r"WRPERR|protection violated|flash not unlocked|flash is (secure )?locked"
+            r"|device (is )?(protected|locked|secured)|read protect|sector %?\w+ is protected"
+            r"|failed to unlock|check protection",
         ),
         (Failure.VERIFY, r"Verify Failed|checksum mismatch|diff \d+ address"),
         (
             Failure.NO_TARGET,
             r"unable to connect to the target|init mode failed|Error connecting DP|cannot read IDR"
-            r"|Target not examined|JTAG scan chain interrogation failed|all (ones|zeroes)",
+            r"|not examined|JTAG scan chain interrogation failed|all (ones|zeroes)"
+            r"|target not halted|voltage too low",
         ),
         (Failure.OTHER, r"Can't find (board|target|interface)/|\*\* \w+ Failed \*\*"),
     )
@@ -68,7 +71,7 @@ class OpenocdRunner(FlashRunner):
         if target.board.openocd:
             argv += ["-f", target.board.openocd]
         else:
-            argv += ["-f", _INTERFACES[str(target.board.probe)]]
+            argv += _INTERFACES[str(target.board.probe)]
             argv += ["-f", str(target.mcu.debug.openocd)]
         if request.probe:
             argv += ["-c", f"adapter serial {{{request.probe}}}"]

@@ -18,18 +18,19 @@ class StlinkRunner(FlashRunner):
     patterns = (
         (
             Failure.NO_PROBE,
-            r"Couldn't find any ST-Link|Found 0 stlink programmers|not find .*serial",
+            r"Couldn't find any ST-Link|Found 0 stlink programmers",
         ),
         (
             Failure.PROBE_ACCESS,
-            r"Could not open USB device|Access denied|LIBUSB_ERROR_(ACCESS|BUSY)",
+            r"(Could not|Failed to) open USB device|unable to claim|LIBUSB_ERROR_(ACCESS|BUSY)",
         ),
         (Failure.WRONG_CHIP, r"unknown chip id"),
-        (Failure.LOCKED, r"flash (is )?(still )?locked|write protect|read-?out protect|RDP"),
-        (Failure.VERIFY, r"verification of flash failed|verify failed|mismatch at"),
+        (Failure.LOCKED, r"write protected|unlock flash|unlock failed|pecr\.p\w+lock not clear"),
+        (Failure.VERIFY, r"verification of flash failed"),
         (
             Failure.NO_TARGET,
-            r"Failed to (connect to target|enter SWD)|Cannot connect to target|chip ?id:\s+0x000\b",
+            r"Failed to (connect to target|enter SWD|halt the core)|Can ?not connect to target"
+            r"|NRST is not connected|chip ?id:\s+0x000\b",
         ),
         (Failure.OTHER, r"stlink_\w+\(\) == -1|\bERROR\b"),
     )

@@ -21,7 +21,7 @@ class CubeProgrammerRunner(FlashRunner):
         (
             Failure.LOCKED,
             r"read[- ]?out protection|RDP .*(activ|level 1|level 2)|write[- ]?protect"
-            r"|flash memory is locked",
+            r"|may be not erased or protected|failed to erase memory|Data read failed",
         ),
         (Failure.VERIFY, r"Data mismatch|verification failed|Verify .*fail"),
         (Failure.WRONG_CHIP, r"device .* not supported|Unknown device|wrong device"),

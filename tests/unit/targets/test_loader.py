@@ -40,7 +40,7 @@ def test_every_shipped_target_is_sound(target: Target) -> None:
         assert f"-mfpu={mcu.fpu}" in mcu.cpu_flags
     assert mcu.has_mve == (mcu.core in ("cortex-m55", "cortex-m85"))
     documented = {"core", "clock_hz", "caches", "macs_per_cycle"}
-    assert mcu.sources.keys() - {"device_id"} == documented
+    assert mcu.sources.keys() - {"device_id", "open_flash"} == documented
     assert ("device_id" in mcu.sources) == (mcu.debug.device_id is not None)
     assert all(len(source) > 10 for source in mcu.sources.values())
     assert all(len(source) > 10 for source in board.sources.values())
