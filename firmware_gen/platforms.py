@@ -46,7 +46,10 @@ class Platform:
 
 
 _PLATFORMS: Mapping[str, Platform] = {
+    "imxrt1060": Platform(("imxrt1060",)),
     "mps2": Platform(("mps2",), systick_cycles=True),
+    "nrf53": Platform(("nrf53",)),
+    "rp2350": Platform(("rp2350",)),
     "stm32f4f7": Platform(("stm32", "stm32f4f7")),
     "stm32h7": Platform(("stm32", "stm32h7"), own_vectors=True),
     "stm32l4": Platform(("stm32", "stm32l4")),

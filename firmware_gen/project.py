@@ -268,6 +268,7 @@ def _rendered_files(
         "guard_bytes": GUARD_BYTES,
         "stack_bytes": options.stack_bytes,
         "pins": uart_pins(target),
+        "boot": next((r.name for r in target.mcu.regions if "boot" in r.roles), None),
         "generic_device": _GENERIC_DEVICES[target.mcu.core],
         "hop": frontend.hop,
         "frames_per_second": frontend.frames_per_second,

@@ -12,6 +12,7 @@ from imse_mcu.cli.options import PATH
 from imse_mcu.core.text import short_name, table
 
 if TYPE_CHECKING:
+    from imse_mcu.stress import Trial
     from quantize.accuracy import AccuracyReport
 
 
@@ -35,6 +36,12 @@ if TYPE_CHECKING:
     metavar="PLACE",
     help="Also send every recording through the image: emulator, unicorn, qemu or serial:PORT.",
 )
+@click.option(
+    "--stress",
+    "with_stress",
+    is_flag=True,
+    help="Also try clean speech, silence, levels, a level jump, loud noise and music.",
+)
 @click.option("--output", "-o", type=PATH, metavar="FILE", help="Also write the JSON report here.")
 @common_options
 def command(
@@ -48,6 +55,7 @@ def command(
     min_pesq: float | None,
     min_output_sqnr: float | None,
     on: str | None,
+    with_stress: bool,
     output: Path | None,
 ) -> int:
     """Compare the int8 model of BUILD with its float reference.
@@ -59,6 +67,7 @@ def command(
     """
     from imse_mcu.checking import check_build, find_recordings
     from imse_mcu.core.files import write_json
+    from imse_mcu.stress import stress
     from quantize.accuracy import AccuracyLimits
 
     limits = AccuracyLimits(
@@ -70,10 +79,30 @@ def command(
     )
     pairs = find_recordings(clean, noisy)
     report = check_build(build, pairs, limits, session.reporter, on=on)
+    trials = stress(build, pairs, session.reporter) if with_stress else ()
+    data = report.to_json()
+    if with_stress:
+        data["stress"] = [trial.to_json() for trial in trials]
     if output is not None:
-        write_json(output, report.to_json())
-    session.emit(report.to_json(), _text(report))
-    return 0 if report.passed else 1
+        write_json(output, data)
+    passed = report.passed and all(trial.passed for trial in trials)
+    text = [_text(report), *([_stress_text(trials)] if trials else [])]
+    session.emit(data, "\n\n".join([*text, "passed" if passed else "failed"]))
+    return 0 if passed else 1
+
+
+def _stress_text(trials: tuple[Trial, ...]) -> str:
+    """Describes the trials for people."""
+    rows = [
+        (
+            trial.name,
+            f"{trial.value:.2f} {trial.unit}".strip(),
+            f"{'at least' if trial.at_least else 'at most'} {trial.limit:g}",
+            "passed" if trial.passed else "FAILED",
+        )
+        for trial in trials
+    ]
+    return table(("trial (int8)", "figure", "limit", ""), rows, left=(0, 3))
 
 
 def _text(report: AccuracyReport) -> str:
@@ -110,6 +139,5 @@ def _text(report: AccuracyReport) -> str:
         table(("tensor", "operator", "type", "SQNR dB", "saturated"), worst, left=(0, 1, 2)),
         "",
         *(f"past the limit: {line}" for line in report.failures),
-        "passed" if report.passed else "failed",
     ]
     return "\n".join(lines)

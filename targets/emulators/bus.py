@@ -29,6 +29,12 @@ class Machine(Protocol):
     def request_reset(self) -> None:
         """Reset processor and peripherals."""
 
+    def read_memory(self, address: int, size_bytes: int) -> bytes:
+        """What a DMA controller reads."""
+
+    def write_memory(self, address: int, data: bytes) -> None:
+        """What a DMA controller writes."""
+
     def allow_access(self, region_name: str, *, allowed: bool) -> None:
         """Make a memory that start-up has to set up usable, or not."""
 

@@ -57,7 +57,7 @@ _CPU_MODELS = {
     "cortex-m7": "UC_CPU_ARM_CORTEX_M7",
     "cortex-m33": "UC_CPU_ARM_CORTEX_M33",
 }
-_FAMILIES = ("stm32f4f7", "stm32h7", "stm32l4", "stm32u5")
+_FAMILIES = ("imxrt1060", "nrf53", "rp2350", "stm32f4f7", "stm32h7", "stm32l4", "stm32u5")
 _REGISTERS = {
     **{f"r{index}": getattr(arm_const, f"UC_ARM_REG_R{index}") for index in range(13)},
     "sp": arm_const.UC_ARM_REG_SP,
@@ -183,6 +183,19 @@ class UnicornMachine:
         """Reset processor and peripherals as soon as the current instruction is done."""
         self._reset_requested = True
         self._engine.emu_stop()
+
+    def write_memory(self, address: int, data: bytes) -> None:
+        """Bytes that a DMA controller puts into the machine's memory.
+
+        Raises:
+            EmulatorError: They do not lie in one region of RAM.
+        """
+        region = self._memory.find(address)
+        if region is None or region.kind != "ram" or not region.contains(address, len(data)):
+            raise EmulatorError(f"no {len(data)} bytes of RAM at 0x{address:08x}")
+        start = address - region.origin
+        view = self._memory.view(region)
+        view[start : start + len(data)] = np.frombuffer(data, np.uint8)
 
     def allow_access(self, region_name: str, *, allowed: bool) -> None:
         """Make a memory that start-up has to set up usable, or not."""
@@ -368,6 +381,13 @@ class UnicornMachine:
 
     def _boot(self) -> None:
         flash = self.target.mcu.region_for("code")
+        family = import_module(f"targets.emulators.{self.target.mcu.family}")
+        check_boot = getattr(family, "check_boot", None)
+        if check_boot is not None:
+            try:
+                check_boot(self.target, self.read_memory)
+            except BusError as error:
+                raise ImageError(f"{self.image.path.name}: {error.message}") from error
         stack, entry = struct.unpack("<II", self.read_memory(flash.origin, 8))
         where = self.target.mcu.region_at(stack - 4)
         if where is None or where.kind != "ram" or stack & 7:

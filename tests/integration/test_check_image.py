@@ -49,3 +49,15 @@ def test_an_image_that_differs_is_an_error(
     assert main(["check", str(build_copy), *pair, "--on", "emulator"]) == 1
     text = capsys.readouterr().err
     assert "differs from the TFLM interpreter in 2 of 189 frames, first in frame 5" in text
+
+
+def test_stress_trials_are_reported_and_decide(
+    build_copy: Path, pair: list[str], capsys: Capture
+) -> None:
+    code = main(["check", str(build_copy), *pair, "--stress", "--json"])
+    trials = json.loads(capsys.readouterr().out)["stress"]
+    by_name = {trial["name"]: trial for trial in trials}
+    assert len(by_name) == 8
+    assert code == (0 if all(trial["passed"] for trial in trials) else 1)
+    for name in ("silence in: largest sample", "noise at -3 dBFS: level of the output"):
+        assert by_name[name]["passed"], by_name[name]

@@ -27,6 +27,12 @@ class FakeMachine:
     def request_reset(self) -> None:
         return
 
+    def read_memory(self, address: int, size_bytes: int) -> bytes:
+        return bytes(size_bytes)
+
+    def write_memory(self, address: int, data: bytes) -> None:
+        return
+
     def allow_access(self, region_name: str, *, allowed: bool) -> None:
         self.allowed[region_name] = allowed
 
@@ -203,3 +209,81 @@ def test_sdram_is_checked_pin_by_pin() -> None:
         chip.write(0x52004144, 0x1E5)
         chip.set(0x52004000, 1 << 31)
         chip.write(0x52004150, 1 | 1 << 3)
+
+
+def rt1062(chip: Chip) -> None:
+    chip.write(0x4008000C, 0x113)
+    chip.write(0x400FC018, 1 << 12 | 3 << 18)
+    chip.write(0x400FC014, 1 << 25 | 3 << 8)
+    chip.write(0x400D8000, 1 << 13 | 100)
+    chip.write(0x400FC010, 1)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "text"),
+    [
+        (lambda c: c.write(0x4008000C, 0x10E), "need a core voltage of 1.25 V"),
+        (lambda c: c.write(0x400D8000, 1 << 12), "ARM PLL is off"),
+        (lambda c: c.write(0x400D8000, 1 << 13 | 120), "divider is 120"),
+        (lambda c: c.write(0x400FC010, 0), "would run at 1200 MHz"),
+        (lambda c: c.write(0x400FC014, 1 << 25 | 1 << 8), "bus clock would be 300 MHz"),
+    ],
+)
+def test_rules_of_the_rt1062(spoil: Callable[[Chip], None], text: str) -> None:
+    chip = Chip("rt1062")
+    rt1062(chip)
+    chip.write(0x400FC014, 3 << 8)
+    rcc: Any = chip.bus.find(0x400FC000)
+    assert rcc.cpu_hz() == 600e6
+    chip = Chip("rt1062")
+    rt1062(chip)
+    spoil(chip)
+    with pytest.raises(BusError, match=text):
+        chip.write(0x400FC014, chip.read(0x400FC014) & ~(1 << 25))
+
+
+def test_rules_of_the_rp2350() -> None:
+    chip = Chip("rp2350")
+    with pytest.raises(BusError, match="while its clock is off"):
+        chip.write(0x40070024, 1)
+    with pytest.raises(BusError, match="PLL or its dividers are off"):
+        chip.write(0x40020000, 0)
+        chip.write(0x4001003C, 1)
+    chip.write(0x40050008, 125)
+    chip.write(0x40050004, 0)
+    chip.write(0x4005000C, 5 << 16 | 2 << 12)
+    with pytest.raises(BusError, match="crystal oscillator does not run"):
+        chip.write(0x4001003C, 1)
+    chip.write(0x40048000, 0xFABAA0)
+    with pytest.raises(BusError, match="1 ms to start"):
+        chip.write(0x4001003C, 1)
+    chip.write(0x4004800C, 47)
+    chip.write(0x4001003C, 1)
+    clocks: Any = chip.bus.find(0x40010000)
+    assert clocks.cpu_hz() == 150e6
+    with pytest.raises(BusError, match="isolated"):
+        chip.write(0x40028004, 2)
+        chip.uart._setup.check_pin("GPIO0")
+
+
+def test_rules_of_the_nrf5340() -> None:
+    chip = Chip("nrf5340")
+    with pytest.raises(BusError, match="internal oscillator"):
+        chip.uart._setup.check_clocks()
+    with pytest.raises(BusError, match="not selected"):
+        chip.uart._setup.check_pin("P0.20")
+    chip.write(0x5000850C, 20)
+    with pytest.raises(BusError, match="wrong direction"):
+        chip.uart._setup.check_pin("P0.20")
+    chip.write(0x50008500, 8)
+    with pytest.raises(BusError, match="reaches RAM only"):
+        chip.write(0x50008544, 0x1000)
+        chip.write(0x50008008, 1)
+
+
+@pytest.mark.parametrize("name", ["rt1062", "rp2350"])
+def test_boot_rom_refuses_an_image_without_its_header(name: str) -> None:
+    target = load_target(name)
+    family = import_module(f"targets.emulators.{target.mcu.family}")
+    with pytest.raises(BusError, match=r"FCFB|no image definition"):
+        family.check_boot(target, lambda _address, size: bytes(size))

@@ -67,6 +67,7 @@ void cortexm_mpu_enable(void);
 #define MPU_NO_ACCESS (1u << 28)                                   /* XN, AP = 0 */
 #define MPU_NOT_CACHED (1u << 28 | 3u << 24 | 1u << 19 | 1u << 18) /* XN, normal memory */
 #define MPU_CACHED (1u << 28 | 3u << 24 | 1u << 19 | 1u << 17 | 1u << 16) /* XN, write-back */
+#define MPU_CODE_CACHED (6u << 24 | 1u << 17) /* read only, write-through */
 
 /* Makes the 256 bytes below the stack inaccessible, so that an overflow faults at once. */
 void cortexm_guard_stack(void);

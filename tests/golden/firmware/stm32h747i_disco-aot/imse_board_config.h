@@ -12,6 +12,7 @@
 
 /* IS42S32800J on the board's FMC bank 2, 32 bits wide, cached; set up by start-up */
 #define IMSE_SDRAM_ORIGIN 0xd0000000u
+#define IMSE_SDRAM_BYTES 33554432u
 #define IMSE_SDRAM_LOG2_SIZE 25u
 
 /* USART1, 8 data bits, no parity, 1 stop bit. */

@@ -11,6 +11,7 @@ _MODULES = {
     "test_streaming": _HERE.parent / "aot" / "test_streaming.py",
     "m7_harness": _HERE / "m7_harness.py",
     "qemu_harness": _HERE / "qemu_harness.py",
+    "graph_cases": _HERE / "graph_cases.py",
     "test_m7": _HERE / "test_m7.py",
 }
 for _NAME, _PATH in _MODULES.items():

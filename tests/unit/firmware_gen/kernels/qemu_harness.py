@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,6 +113,17 @@ def run_networks(
     return results
 
 
+@functools.cache
+def _compiled(gcc: tuple[str, ...], path: str, content: bytes) -> bytes:
+    """Object of a kernel; many images have the same ones."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, output = Path(folder) / Path(path).name, Path(folder) / "kernel.o"
+        source.write_bytes(content)
+        includes = [f"-I{_CSRC / 'kernels'}"]
+        subprocess.run([*gcc, *includes, "-c", str(source), "-o", str(output)], check=True)
+        return output.read_bytes()
+
+
 def _build(
     board: Board,
     models: Sequence[QuantizedModel],
@@ -167,11 +180,15 @@ def _build(
         + "\n};\n"
     )
     (folder / "board.ld").write_text(board.memory)
+    for path in sorted(sources):
+        kernel = folder / f"{path}.o"
+        kernel.write_bytes(_compiled(tuple(gcc), path, (folder / path).read_bytes()))
+        objects.append(str(kernel))
     elf = folder / "image.elf"
     subprocess.run(
         [
             *gcc, *includes, f"-I{folder}", str(_HERE / "qemu_main.c"),
-            *(str(folder / path) for path in sorted(sources)), *objects,
+            *objects,
             "-nostartfiles", "--specs=nano.specs", "-Wl,--gc-sections", "-T",
             str(folder / "board.ld"), "-Wl,--no-warn-rwx-segments", "-o", str(elf),
         ],
