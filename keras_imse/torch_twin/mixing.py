@@ -95,6 +95,7 @@ class Recipe:
         item_samples: Samples per item.
         seed: Seed of the run.
         first_step: Step that the run starts or resumes at; other steps, other items.
+        near_clean: Share of items that are almost clean.
     """
 
     frontend: FrontendConfig
@@ -102,11 +103,13 @@ class Recipe:
     item_samples: int
     seed: int
     first_step: int
+    near_clean: float = 0.0
 
     def batches(self, corpus: Corpus, worker: int) -> Iterator[Batch]:
         """Yields batches without end; every worker has items of its own."""
         sequence = np.random.SeedSequence([self.seed, self.first_step, worker])
-        mixer = Mixer(corpus, self.item_samples, int(sequence.generate_state(1)[0]))
+        seed = int(sequence.generate_state(1)[0])
+        mixer = Mixer(corpus, self.item_samples, seed, near_clean=self.near_clean)
         while True:
             yield training_inputs(*mixer.batch(self.batch_size), self.frontend)
 

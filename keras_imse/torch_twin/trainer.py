@@ -330,6 +330,7 @@ class TorchTrainer:
             self.config.item_samples,
             self.config.seed,
             self.step,
+            self.config.near_clean,
         )
         workers = self.machine.workers
         with contextlib.ExitStack() as stack:

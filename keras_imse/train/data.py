@@ -135,16 +135,19 @@ class Mixer:
 
     Speech and noise get random filters, SNR -5…20 dB, level -40…-12 dBFS; noise types are drawn
     evenly, with synthetic coloured noise, babble made of speech and mixtures of two noises; a few
-    items are clean only or noise only.
+    items are clean only or noise only. A share of them can be almost clean, 20…40 dB: what needs no
+    enhancement must come out as it went in.
 
     Args:
         corpus: Recordings.
         samples: Length of an item.
         seed: Seed of everything drawn.
+        near_clean: Share of items that are almost clean.
     """
 
-    def __init__(self, corpus: Corpus, samples: int, seed: int) -> None:
+    def __init__(self, corpus: Corpus, samples: int, seed: int, *, near_clean: float = 0.0) -> None:
         self.corpus = corpus
+        self.near_clean = near_clean
         self.samples = samples
         self.rng = np.random.default_rng(seed)
         self.types = sorted(corpus.noise)
@@ -205,6 +208,8 @@ class Mixer:
         if rng.random() < 0.7:
             noise = self._filter(noise)
         snr_db = rng.uniform(-5.0, 20.0)
+        if self.near_clean and rng.random() < self.near_clean:
+            snr_db = rng.uniform(20.0, 40.0)
         level = 10 ** (rng.uniform(-40.0, -12.0) / 20)
         speech *= np.float32(level / (np.sqrt(np.mean(speech**2)) + 1e-6))
         noise *= np.float32(level * 10 ** (-snr_db / 20) / (np.sqrt(np.mean(noise**2)) + 1e-8))

@@ -48,6 +48,7 @@ class TrainingConfig:
         validation_items: Items of the fixed validation set.
         patience: Validations without a better one after which the run ends; 0: never.
         seed: Seed of initial weights and data.
+        near_clean: Share of training items that are almost clean.
         losses: Weights of the loss.
     """
 
@@ -63,6 +64,7 @@ class TrainingConfig:
     validation_items: int = 24
     patience: int = 0
     seed: int = 0
+    near_clean: float = 0.12
     losses: LossWeights = field(default_factory=LossWeights)
 
 
