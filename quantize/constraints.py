@@ -9,6 +9,7 @@ SAME_SCALE = frozenset(
     {
         "AVERAGE_POOL_2D",
         "CONCATENATION",
+        "DEPTH_TO_SPACE",
         "EXPAND_DIMS",
         "MAX_POOL_2D",
         "PAD",
@@ -41,6 +42,7 @@ FREE_SCALE = frozenset(
         "MUL",
         "PRELU",
         "RSQRT",
+        "SQUARED_DIFFERENCE",
         "SUB",
         "TANH",
     }
@@ -53,13 +55,35 @@ WEIGHTED = {
     "FULLY_CONNECTED": (1, 2, 0),
 }
 
-#: Kinds that may be computed with int16 activations.
-INT16 = frozenset({"ADD", "BATCH_MATMUL", "MUL", "RSQRT", "SUB"})
+#: What recipes call a graph input, next to the operator kinds.
+INPUT = "INPUT"
 
-#: Results with a scale that the kernel prescribes.
+#: Kinds that may be computed with int16 activations.
+INT16 = frozenset(
+    {
+        "ADD",
+        "BATCH_MATMUL",
+        "CONV_2D",
+        "DEPTHWISE_CONV_2D",
+        "LOGISTIC",
+        "MEAN",
+        "MUL",
+        "RSQRT",
+        "SQUARED_DIFFERENCE",
+        "SUB",
+        "TANH",
+    }
+)
+
+#: Same-scale kinds that have no int16 kernel.
+INT8_COPIES = frozenset({"AVERAGE_POOL_2D", "DEPTH_TO_SPACE", "MAX_POOL_2D"})
+
+#: Results with a scale that the kernel prescribes, by kind and type.
 FIXED_OUTPUT = {
-    "LOGISTIC": Quantization("int8", 1.0 / 256.0, -128),
-    "TANH": Quantization("int8", 1.0 / 128.0, 0),
+    ("LOGISTIC", "int8"): Quantization("int8", 1.0 / 256.0, -128),
+    ("LOGISTIC", "int16"): Quantization("int16", 1.0 / 32768.0, 0),
+    ("TANH", "int8"): Quantization("int8", 1.0 / 128.0, 0),
+    ("TANH", "int16"): Quantization("int16", 1.0 / 32768.0, 0),
 }
 
 #: Kinds whose operand must not be negative.

@@ -45,9 +45,14 @@ def _weights_with_scales(op: OpNode, position: int, axis: int, scales: np.ndarra
 
 
 def quantize_bias(
-    op: OpNode, weights: TensorNode, weights_position: int, bias_position: int, input_scale: float
+    op: OpNode,
+    weights: TensorNode,
+    weights_position: int,
+    bias_position: int,
+    input_scale: float,
+    dtype: str = "int32",
 ) -> TensorNode:
-    """Attach the int32 bias; its scale is input scale times weight scale per channel.
+    """Attach the bias; its scale is input scale times weight scale per channel.
 
     A channel whose weights are so small that its bias would overflow gets a larger weight scale.
 
@@ -57,6 +62,7 @@ def quantize_bias(
         weights_position: Operand position of the weights.
         bias_position: Operand position of the bias.
         input_scale: Scale of the operator's input.
+        dtype: ``int32``, or ``int64`` where the operator's input is int16.
 
     Returns:
         The weights to attach, with new scales where the bias demanded it.
@@ -64,15 +70,15 @@ def quantize_bias(
     bias = op.constant(bias_position).astype(np.float64)
     scales = np.array(weights.scales, np.float32)
     needed = (np.abs(bias) / (_BIAS_LIMIT * input_scale)).astype(np.float32)
-    if np.any(needed > scales):
+    if dtype == "int32" and np.any(needed > scales):
         scales = np.maximum(scales, needed)
         weights = _weights_with_scales(op, weights_position, weights.axis, scales)
     bias_scales = np.float32(input_scale) * scales
     op.inputs[bias_position] = TensorNode(
         name=op.operand(bias_position).name,
         shape=(len(bias),),
-        dtype="int32",
-        data=np.round(bias / bias_scales.astype(np.float64)).astype(np.int32),
+        dtype=dtype,
+        data=np.round(bias / bias_scales.astype(np.float64)).astype(dtype),
         scales=tuple(float(scale) for scale in bias_scales),
         zero_points=(0,) * len(bias),
         axis=0,

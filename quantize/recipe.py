@@ -43,11 +43,16 @@ class RangeRule:
         name: Regular expression searched in the tensor's name.
         method: ``minmax``, ``percentile`` or ``mse``.
         percentile: Fraction kept on each side, for ``percentile``.
+        headroom: What the range of an int16 tensor is multiplied by, for values larger than those
+            of the calibration set; the recipe's ``int16_headroom`` where it is 0.
+        limit: Largest magnitude of the range, for outliers that may saturate; 0 for none.
     """
 
     name: str
-    method: str
+    method: str = "mse"
     percentile: float = 0.9999
+    headroom: float = 0.0
+    limit: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,8 @@ class Recipe:
         equalize: Balance channel ranges across linear operators before quantizing.
         requantize: Operators whose operands are requantized, so that they do not share a scale
             with their producers.
-        int16: Operators computed with int16 activations.
+        int16: Operators computed with int16 activations; kind ``INPUT`` stands for graph inputs.
+        int16_headroom: What the ranges of int16 tensors are multiplied by.
     """
 
     name: str
@@ -76,6 +82,7 @@ class Recipe:
     equalize: bool = True
     requantize: tuple[Selection, ...] = ()
     int16: tuple[Selection, ...] = field(default=())
+    int16_headroom: float = 1.0
 
     def range_rule(self, names: tuple[str, ...]) -> RangeRule:
         """The rule for a group of tensors that share a scale."""
@@ -200,6 +207,7 @@ def _validate(recipe: Recipe, source: str) -> None:
         "percentile": (int, float),
         "weight_search": bool,
         "equalize": bool,
+        "int16_headroom": (int, float),
     }
     for key, expected in kinds.items():
         if not isinstance(getattr(recipe, key), expected):

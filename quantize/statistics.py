@@ -27,6 +27,7 @@ class HistogramBuilder:
     def __init__(self, channels: int = 1) -> None:
         self.channels = channels
         self.channel_shares = np.zeros(channels)
+        self.channel_sums = np.zeros(channels)
         self.frame_count = 0
         self.limit = 0.0
         self.counts: dict[int, np.ndarray] = {}
@@ -73,6 +74,7 @@ class HistogramBuilder:
         channel_powers = np.mean(np.square(frames, dtype=np.float64), axis=1)
         loud = powers > 0
         self.channel_shares += np.sum(channel_powers[loud] / powers[loud, None], axis=0)
+        self.channel_sums += frames.mean(axis=1, dtype=np.float64).sum(axis=0)
         self.frame_count += len(values)
 
     def _grow(self, magnitude: float) -> None:
@@ -98,6 +100,7 @@ class HistogramBuilder:
             level_counts={key: self.counts[key] for key in sorted(self.counts)},
             level_frames={key: self.frames[key] for key in sorted(self.frames)},
             channel_levels=np.sqrt(self.channel_shares / max(self.frame_count, 1)),
+            channel_means=self.channel_sums / max(self.frame_count, 1),
         )
 
 
@@ -116,6 +119,7 @@ class TensorStatistics:
             [2^level, 2^(level + 1)), by level.
         level_frames: Number of those frames.
         channel_levels: RMS of every channel relative to its frame's, averaged over frames.
+        channel_means: Mean of every channel.
     """
 
     minimum: float
@@ -127,6 +131,7 @@ class TensorStatistics:
     level_counts: Mapping[int, np.ndarray]
     level_frames: Mapping[int, int]
     channel_levels: np.ndarray
+    channel_means: np.ndarray
 
     @cached_property
     def counts(self) -> np.ndarray:

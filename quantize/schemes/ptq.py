@@ -106,8 +106,12 @@ class _Quantizer:
                     hint="narrow the selection by kinds",
                 )
             chosen.update(self.groups.find(result) for result in op.outputs)
+        for name, tensor in self.model.inputs.items():
+            if any(s.matches(constraints.INPUT, name) for s in self.recipe.int16):
+                chosen.add(self.groups.find(tensor))
         for op in self.model.ops:
-            if op.kind in constraints.SAME_SCALE or op.kind in constraints.INT16:
+            ties = op.kind in constraints.SAME_SCALE - constraints.INT8_COPIES
+            if ties or op.kind in constraints.INT16:
                 continue
             for result in op.outputs:
                 if self.groups.find(result) in chosen:
@@ -127,7 +131,7 @@ class _Quantizer:
         return [self.calibration[key] for key in keys]
 
     def _group_parameters(self, members: list[TensorNode], wide: bool) -> Quantization:
-        fixed = self._fixed(members)
+        fixed = self._fixed(members, "int16" if wide else "int8")
         if fixed is not None:
             return fixed
         statistics = self._statistics(members)
@@ -137,12 +141,15 @@ class _Quantizer:
                 low, high = min(low, float(np.min(row))), max(high, float(np.max(row)))
         return int16_from_range(low, high) if wide else int8_from_range(low, high)
 
-    def _fixed(self, members: list[TensorNode]) -> Quantization | None:
+    def _fixed(self, members: list[TensorNode], dtype: str) -> Quantization | None:
         found: dict[Quantization, str] = {}
         for tensor in members:
             producer = self.model.producer(tensor)
-            if producer is not None and producer.kind in constraints.FIXED_OUTPUT:
-                found[constraints.FIXED_OUTPUT[producer.kind]] = producer.name
+            if producer is None:
+                continue
+            prescribed = constraints.FIXED_OUTPUT.get((producer.kind, dtype))
+            if prescribed is not None:
+                found[prescribed] = producer.name
         if len(found) > 1:
             raise QuantizeError(
                 f"operators {' and '.join(found.values())} prescribe different scales to tensors "
@@ -155,11 +162,19 @@ class _Quantizer:
         self, members: list[TensorNode], statistics: list[TensorStatistics], levels: int
     ) -> tuple[float, float]:
         rule = self.recipe.range_rule(tuple(tensor.name for tensor in members))
-        if levels > 256 or rule.method == "minmax":
-            return minmax_range(statistics)
-        if rule.method == "percentile":
-            return percentile_range(statistics, rule.percentile)
-        return least_error_range(statistics, levels=levels)
+        if levels > 256:
+            low, high = minmax_range(statistics)
+            factor = rule.headroom or self.recipe.int16_headroom
+            low, high = low * factor, high * factor
+        elif rule.method == "minmax":
+            low, high = minmax_range(statistics)
+        elif rule.method == "percentile":
+            low, high = percentile_range(statistics, rule.percentile)
+        else:
+            low, high = least_error_range(statistics, levels=levels)
+        if rule.limit:
+            low, high = max(low, -rule.limit), min(high, rule.limit)
+        return low, high
 
     def _check_domains(self) -> None:
         for op in self.model.ops:
@@ -222,10 +237,14 @@ class _Quantizer:
     def _quantize_weighted(self, op: OpNode) -> None:
         weights, bias, axis = constraints.WEIGHTED[op.kind]
         source = op.operand(0)
-        input_scale = source.scales[0] if source.scales else self._of(source).scale
+        read = self._of(source) if not source.scales else None
+        input_scale = source.scales[0] if read is None else read.scale
+        wide = (source.dtype if read is None else read.dtype) == "int16"
         quantized = quantize_weights(op, weights, axis, search=self.recipe.weight_search)
         if len(op.inputs) > bias and op.inputs[bias] is not None:
-            quantized = quantize_bias(op, quantized, weights, bias, input_scale)
+            quantized = quantize_bias(
+                op, quantized, weights, bias, input_scale, "int64" if wide else "int32"
+            )
         op.inputs[weights] = quantized
 
 
