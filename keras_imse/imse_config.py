@@ -90,7 +90,7 @@ class OpForms:
 #: Forms for training and as the reference.
 REFERENCE_FORMS = OpForms()
 #: Forms made only of operators that TensorFlow Lite Micro runs.
-DEPLOY_FORMS = OpForms(attention="conditioned", gelu="logistic")
+DEPLOY_FORMS = OpForms(attention="conditioned", gelu="logistic", division="rsqrt")
 
 
 @dataclass(frozen=True)

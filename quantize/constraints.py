@@ -12,6 +12,7 @@ SAME_SCALE = frozenset(
         "DEPTH_TO_SPACE",
         "EXPAND_DIMS",
         "MAX_POOL_2D",
+        "MINIMUM",
         "PAD",
         "RESHAPE",
         "SLICE",
@@ -75,8 +76,8 @@ INT16 = frozenset(
     }
 )
 
-#: Same-scale kinds that have no int16 kernel.
-INT8_COPIES = frozenset({"AVERAGE_POOL_2D", "DEPTH_TO_SPACE", "MAX_POOL_2D"})
+#: Same-scale kinds that have an int16 kernel.
+INT16_COPIES = SAME_SCALE - {"AVERAGE_POOL_2D", "DEPTH_TO_SPACE", "MAX_POOL_2D"}
 
 #: Results with a scale that the kernel prescribes, by kind and type.
 FIXED_OUTPUT = {

@@ -67,6 +67,10 @@ class Recipe:
         ranges: Exceptions to the default; the first match counts.
         weight_search: Search the weight scale with the least squared error per channel.
         equalize: Balance channel ranges across linear operators before quantizing.
+        split_channels: Compute parts of a convolution's result that are used apart one by one, each
+            with a scale of its own (networks over segments).
+        balance_norms: Equal levels of all channels in front of instance normalisations (networks
+            over segments).
         requantize: Operators whose operands are requantized, so that they do not share a scale
             with their producers.
         int16: Operators computed with int16 activations; kind ``INPUT`` stands for graph inputs.
@@ -80,6 +84,8 @@ class Recipe:
     ranges: tuple[RangeRule, ...] = ()
     weight_search: bool = True
     equalize: bool = True
+    split_channels: bool = False
+    balance_norms: bool = False
     requantize: tuple[Selection, ...] = ()
     int16: tuple[Selection, ...] = field(default=())
     int16_headroom: float = 1.0
@@ -207,6 +213,8 @@ def _validate(recipe: Recipe, source: str) -> None:
         "percentile": (int, float),
         "weight_search": bool,
         "equalize": bool,
+        "split_channels": bool,
+        "balance_norms": bool,
         "int16_headroom": (int, float),
     }
     for key, expected in kinds.items():

@@ -38,11 +38,13 @@ class HistogramBuilder:
         self.total = 0.0
         self.squares = 0.0
 
-    def update(self, values: np.ndarray) -> None:
+    def update(self, values: np.ndarray, stride: int = 1) -> None:
         """Add frames.
 
         Args:
             values: One frame per row.
+            stride: Every how many rows one goes into the histograms and means; the smallest and
+                largest value are those of all rows.
 
         Raises:
             ValueError: A value is not finite.
@@ -53,6 +55,7 @@ class HistogramBuilder:
         if not (np.isfinite(low) and np.isfinite(high)):
             raise ValueError("a value is not finite")
         self.minimum, self.maximum = min(self.minimum, low), max(self.maximum, high)
+        values = values[::stride]
         powers = np.mean(np.square(values, dtype=np.float64), axis=1)
         self.count += values.size
         self.total += float(values.sum(dtype=np.float64))

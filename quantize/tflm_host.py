@@ -17,7 +17,7 @@ import numpy as np
 
 from quantize.artifact import QuantizedModel
 from quantize.errors import QuantizeError
-from quantize.inspect import Graph, Tensor
+from quantize.inspect import Graph, Tensor, read_graph
 
 _ARENA_PER_OP = 4096
 _ARENA_BASE = 1 << 20
@@ -72,7 +72,7 @@ class TflmRunner:
         self.model = model
         self.graph: Graph = model.graph
         self._preserve_all = preserve_all
-        self._interpreter = _create_interpreter(model, self.graph, preserve_all)
+        self._interpreter = create_interpreter(model.tflite, preserve_all=preserve_all)
         self._input_positions = {t: i for i, t in enumerate(self.graph.inputs)}
         self._output_positions = {t: i for i, t in enumerate(self.graph.outputs)}
         self._states: dict[str, np.ndarray] = {}
@@ -196,8 +196,19 @@ class TflmRunner:
             )
 
 
-def _create_interpreter(model: QuantizedModel, graph: Graph, preserve_all: bool) -> Any:
-    """Create the interpreter with an arena that holds every tensor at once, or more if refused."""
+def create_interpreter(tflite: bytes, *, preserve_all: bool = False) -> Any:
+    """Create an interpreter with an arena that its tensors fit in, or a larger one if refused.
+
+    Args:
+        tflite: Integer flatbuffer.
+        preserve_all: Keep every tensor readable; at most 1024 tensors.
+
+    Returns:
+        The interpreter of the ``tflite-micro`` package.
+
+    Raises:
+        QuantizeError: TensorFlow Lite Micro refuses the model.
+    """
     from tflite_micro.python.tflite_micro import runtime
 
     config = (
@@ -205,24 +216,42 @@ def _create_interpreter(model: QuantizedModel, graph: Graph, preserve_all: bool)
         if preserve_all
         else runtime.InterpreterConfig.kAllocationRecording
     )
-    variable_bytes = sum(t.nbytes for t in graph.tensors if not t.is_constant)
-    arena = _ARENA_BASE + 2 * variable_bytes + _ARENA_PER_OP * len(graph.ops)
+    graph = read_graph(tflite)
+    needed = sum(t.nbytes for t in graph.tensors if not t.is_constant)
+    if not preserve_all:
+        needed = min(needed, 2 * _peak_bytes(graph))
+    arena = _ARENA_BASE + 2 * needed + _ARENA_PER_OP * len(graph.ops)
     log = ""
     while arena <= _ARENA_LIMIT:
         try:
             with _captured_stderr() as text:
                 return runtime.Interpreter.from_bytes(
-                    model.tflite, arena_size=arena, intrepreter_config=config
+                    tflite, arena_size=arena, intrepreter_config=config
                 )
         except (RuntimeError, ValueError) as error:
             log = " ".join(text[-1].split()) if text and text[-1].strip() else str(error)
             if "allocate" not in log.lower():
                 break
-            arena *= 4
+            arena *= 2
     raise QuantizeError(
         f"the TensorFlow Lite Micro interpreter refuses the model: {log[:300]}",
         hint="the model holds an operator or type that TensorFlow Lite Micro does not run",
     )
+
+
+def _peak_bytes(graph: Graph) -> int:
+    """Most bytes of tensors that are needed at the same time."""
+    last = {index: op.index for op in graph.ops for index in op.inputs}
+    last.update({index: len(graph.ops) for index in graph.outputs})
+    live = sum(graph.tensors[index].nbytes for index in graph.inputs)
+    peak = live
+    for op in graph.ops:
+        live += sum(graph.tensors[index].nbytes for index in op.outputs)
+        peak = max(peak, live)
+        for index in {*op.inputs, *op.outputs}:
+            if index >= 0 and last.get(index, op.index) == op.index:
+                live -= 0 if graph.tensors[index].is_constant else graph.tensors[index].nbytes
+    return peak
 
 
 @contextmanager

@@ -61,4 +61,3 @@ def _balance(model: FlatModel, difference: OpNode, survey: Calibration) -> bool:
     position = 1 if epsilon[0].operand(1).is_constant else 0
     epsilon[0].set_constant(position, epsilon[0].constant(position) * np.square(factors))
     return True
-

@@ -99,7 +99,7 @@ class _Quantizer:
         for op in self.model.ops:
             if not any(s.matches(op.kind, op.outputs[0].name) for s in self.recipe.int16):
                 continue
-            if op.kind not in constraints.INT16:
+            if op.kind not in constraints.INT16 | constraints.INT16_COPIES:
                 raise RecipeError(
                     f"recipe '{self.recipe.name}' asks for int16 in {op.name}, "
                     f"expected one of {', '.join(sorted(constraints.INT16))}",
@@ -110,8 +110,7 @@ class _Quantizer:
             if any(s.matches(constraints.INPUT, name) for s in self.recipe.int16):
                 chosen.add(self.groups.find(tensor))
         for op in self.model.ops:
-            ties = op.kind in constraints.SAME_SCALE - constraints.INT8_COPIES
-            if ties or op.kind in constraints.INT16:
+            if op.kind in constraints.INT16 | constraints.INT16_COPIES:
                 continue
             for result in op.outputs:
                 if self.groups.find(result) in chosen:
