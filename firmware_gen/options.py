@@ -26,12 +26,15 @@ class FirmwareOptions:
         stack_bytes: Size of the main stack, without its guard.
         tflm_arena_used_bytes: What the TFLM interpreter takes of its arena where that was
             measured; ``None`` estimates it.
+        cmsis_nn_dir: Folder of Arm's CMSIS-NN for the cmsis-nn kernels; not part of the JSON, as
+            it lies elsewhere on every machine.
     """
 
     kernels: str = "auto"
     optimization: str = "O2"
     stack_bytes: int = 8192
     tflm_arena_used_bytes: int | None = None
+    cmsis_nn_dir: str = ""
 
     def __post_init__(self) -> None:
         if self.kernels not in KERNELS:

@@ -262,6 +262,7 @@ def _rendered_files(
         "runtime": runtime,
         "runtimes": sorted(outputs),
         "options": options,
+        "cmsis_nn": "kernels/imse_cmsis_nn.cmake" in files,
         "sources": sources,
         "include_directories": sorted(folders),
         "uses": {use.region: use for use in plans[runtime].regions},

@@ -129,6 +129,8 @@ def build(request: BuildRequest, reporter: Reporter) -> BuildOutcome:
         ImseMcuError: If an input is unknown or damaged, a tool is missing, the model does not fit
             the target, or the output folder cannot be written; an earlier build stays as it was.
     """
+    from firmware_gen.backends.aot.cmsis_nn import VARIABLE as CMSIS_NN_VARIABLE
+    from firmware_gen.backends.aot.kernel_sets import check_kernels
     from firmware_gen.options import FirmwareOptions
     from firmware_gen.project import generate_project
     from firmware_gen.toolchain import check_tools
@@ -136,11 +138,13 @@ def build(request: BuildRequest, reporter: Reporter) -> BuildOutcome:
 
     target = load_target(request.target)
     runtime = choose_runtime(request.runtime, reporter)
-    options = FirmwareOptions(kernels=request.kernels)
+    options = FirmwareOptions(kernels=request.kernels, cmsis_nn_dir=_folder_of(CMSIS_NN_VARIABLE))
     folder = request.folder
     check_output(folder)
     if request.compile:
         check_tools()
+    if runtime == "aot":
+        check_kernels(target, options)
     host = quantize(request.quantization, reporter)
     with reporter.stage(f"generating the firmware project ({runtime})"):
         project = generate_project(host.quantized, target, runtime, options)
@@ -295,12 +299,20 @@ def _put_in_place(staging: Path, folder: Path) -> None:
         ) from error
 
 
+def _folder_of(variable: str) -> str:
+    """Absolute path that an environment variable names, or nothing."""
+    value = os.environ.get(variable, "")
+    return str(Path(value).absolute()) if value else ""
+
+
 def _compile(staging: Path, project: FirmwareProject, reporter: Reporter) -> BuildResult:
-    """Compiles the project; TFLM comes from where ``TFLM_DIR`` says."""
+    """Compiles the project; TFLM and CMSIS-NN come from where the environment says."""
     from firmware_gen.toolchain import compile_project
 
-    tflm = os.environ.get("TFLM_DIR", "")
-    definitions = {"TFLM_DIR": str(Path(tflm).absolute())} if tflm else {}
+    tflm = _folder_of("TFLM_DIR")
+    definitions = {"TFLM_DIR": tflm} if tflm else {}
+    if project.options.cmsis_nn_dir and project.options.kernels == "cmsis-nn":
+        definitions["CMSIS_NN_DIR"] = project.options.cmsis_nn_dir
     if project.runtime == "tflm" and not tflm:
         raise ImseMcuError(
             "the tflm runtime needs TensorFlow Lite Micro, and TFLM_DIR is not set",

@@ -54,7 +54,7 @@ def kernel_sources(functions: Iterable[str]) -> dict[str, bytes]:
 def _function_index() -> dict[str, Traversable]:
     """Source file by name of the kernel it defines."""
     index: dict[str, Traversable] = {}
-    for folder in ("portable", "dsp", "mve"):
+    for folder in ("portable", "dsp", "mve", "cmsis_nn"):
         for source in csrc("kernels", folder).iterdir():
             if source.name.endswith(".c"):
                 for name in re.findall(

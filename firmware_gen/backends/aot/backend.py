@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from firmware_gen.backends.aot.emit.dsp import DspEmitter
-from firmware_gen.backends.aot.emit.mve import MveEmitter
+from firmware_gen.backends.aot.cmsis_nn import cmsis_nn_build_files, find_cmsis_nn
+from firmware_gen.backends.aot.emit.cmsis_nn import cmsis_nn_emitter
 from firmware_gen.backends.aot.emit.portable import Emitter
 from firmware_gen.backends.aot.fold import fold_tables
 from firmware_gen.backends.aot.fuse import fuse_convolutions, fuse_products
+from firmware_gen.backends.aot.kernel_sets import CMSIS_NN, EMITTERS, choose_kernels
 from firmware_gen.backends.aot.layout import Layout, make_layout
 from firmware_gen.backends.aot.lower import lower
 from firmware_gen.backends.aot.memory import MemoryPlan, aligned, plan_memory
@@ -19,43 +19,15 @@ from firmware_gen.backends.aot.rings import find_rings
 from firmware_gen.backends.aot.source import Source
 from firmware_gen.backends.base import BackendMemory, BackendOutput
 from firmware_gen.backends.config_header import CONFIG_PATH, config_header, segment_files
-from firmware_gen.backends.errors import BackendError
 from firmware_gen.backends.kernel_files import kernel_sources, network_header
 from firmware_gen.options import FirmwareOptions
 from quantize.artifact import ModelMetadata, QuantizedModel
 from quantize.inspect import Graph
-from targets.model import Mcu, Target
+from targets.model import Target
 
 _BYTES_PER_LAYER = 48
 _BYTES_PER_KERNEL = 400
 _STACK_BYTES = 1024
-
-
-@dataclass(frozen=True)
-class _Extension:
-    """What a kernel set needs of a core.
-
-    Attributes:
-        title: Name of the extension for messages.
-        on: Whether a microcontroller has it.
-    """
-
-    title: str
-    on: Callable[[Mcu], bool]
-
-
-_ANY_CORE = _Extension("nothing", lambda mcu: True)
-_EXTENSIONS = {
-    "dsp": _Extension("the DSP instructions", lambda mcu: mcu.has_dsp),
-    "mve": _Extension("Helium (MVE)", lambda mcu: mcu.has_mve),
-}
-
-EMITTERS: dict[str, type[Emitter]] = {
-    "portable": Emitter,
-    "dsp": DspEmitter,
-    "mve": MveEmitter,
-}
-"""Kernel sets, the best one last."""
 
 
 @dataclass(frozen=True)
@@ -71,15 +43,22 @@ class AotBackend:
         self, model: QuantizedModel, target: Target, options: FirmwareOptions
     ) -> BackendOutput:
         """Compile a model for a target, see :class:`firmware_gen.backends.base.Backend`."""
-        return compile_model(model, choose_kernels(target, options.kernels))
+        kernels = choose_kernels(target, options.kernels)
+        if kernels != CMSIS_NN:
+            return compile_model(model, kernels, EMITTERS[kernels])
+        library = find_cmsis_nn(options.cmsis_nn_dir)
+        ours = EMITTERS[choose_kernels(target, "auto")]
+        output = compile_model(model, kernels, cmsis_nn_emitter(ours, library))
+        return replace(output, files={**output.files, **cmsis_nn_build_files()})
 
 
-def compile_model(model: QuantizedModel, kernels: str) -> BackendOutput:
+def compile_model(model: QuantizedModel, kernels: str, emitter: type[Emitter]) -> BackendOutput:
     """Compile a model with a kernel set.
 
     Args:
         model: The integer model.
-        kernels: Name of a kernel set.
+        kernels: Name of the kernel set, for the report.
+        emitter: What writes the layers.
 
     Returns:
         Files and memory figures.
@@ -87,7 +66,7 @@ def compile_model(model: QuantizedModel, kernels: str) -> BackendOutput:
     Raises:
         UnsupportedOpError: An operator has no kernel.
     """
-    network = compile_network(model.graph, model.metadata, kernels)
+    network = compile_network(model.graph, model.metadata, emitter)
     files = {
         **network.files,
         CONFIG_PATH: config_header(model),
@@ -126,13 +105,15 @@ class CompiledNetwork:
     source: Source
 
 
-def compile_network(graph: Graph, metadata: ModelMetadata, kernels: str) -> CompiledNetwork:
+def compile_network(
+    graph: Graph, metadata: ModelMetadata, kernels: str | type[Emitter]
+) -> CompiledNetwork:
     """Compile a graph, without the constants of the front end.
 
     Args:
         graph: Subgraph 0 of the model.
         metadata: Which tensors are features, mask, phase and states.
-        kernels: Name of a kernel set.
+        kernels: Name of one of our kernel sets, or what writes the layers.
 
     Returns:
         The C sources and what led to them.
@@ -140,14 +121,15 @@ def compile_network(graph: Graph, metadata: ModelMetadata, kernels: str) -> Comp
     Raises:
         UnsupportedOpError: An operator has no kernel.
     """
+    kind = EMITTERS[kernels] if isinstance(kernels, str) else kernels
     program = lower(graph, metadata)
     fold_tables(program)
-    fuse_convolutions(program, EMITTERS[kernels].looks_up)
-    fuse_products(program, EMITTERS[kernels].multiplies)
+    fuse_convolutions(program, kind.looks_up)
+    fuse_products(program, kind.multiplies)
     layout = make_layout(program, find_rings(program))
     plan = plan_memory(layout)
     source = Source()
-    emitter = EMITTERS[kernels](layout, plan, source)
+    emitter = kind(layout, plan, source)
     emitter.run()
     plan = replace(plan, arena_bytes=plan.arena_bytes + aligned(emitter.scratch_bytes))
     files = {
@@ -156,37 +138,6 @@ def compile_network(graph: Graph, metadata: ModelMetadata, kernels: str) -> Comp
         **kernel_sources(source.kernels),
     }
     return CompiledNetwork(files, layout, plan, source)
-
-
-def choose_kernels(target: Target, wanted: str) -> str:
-    """The kernel set for a target.
-
-    Args:
-        target: The board.
-        wanted: ``auto``, or a kernel set by name.
-
-    Returns:
-        Name of a kernel set: with ``auto`` the best that the core has.
-
-    Raises:
-        BackendError: The set does not exist, or does not run on the target's core.
-    """
-    mcu = target.mcu
-    there = [name for name in EMITTERS if _EXTENSIONS.get(name, _ANY_CORE).on(mcu)]
-    if wanted == "auto":
-        return there[-1]
-    if wanted not in EMITTERS:
-        raise BackendError(
-            f"aot runtime: there are no '{wanted}' kernels",
-            hint=f"use --kernels auto, {', '.join(EMITTERS)}",
-        )
-    if wanted not in there:
-        raise BackendError(
-            f"kernels '{wanted}' need {_EXTENSIONS[wanted].title}, {mcu.core} of {target.name} "
-            "has none",
-            hint=f"use --kernels auto, {', '.join(there)}",
-        )
-    return wanted
 
 
 def _report(layout: Layout, plan: MemoryPlan, source: Source, kernels: str) -> dict[str, Any]:

@@ -247,10 +247,8 @@ class _Lowering:
             raise self._error(op, "has an int16 tensor with a zero point, expected 0")
         low, high = self._require_range(op, y.index)
         first = second = (0, 0)
-        if kind == "add":
+        if kind in ("add", "sub"):
             first, second, out = multipliers.add(a, b, y)
-        elif kind == "sub":
-            first, second, out = multipliers.subtract(a, b, y)
         elif kind == "mul":
             out = multipliers.product(a, b, y)
         elif kind == "squared_difference":

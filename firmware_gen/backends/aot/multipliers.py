@@ -45,25 +45,13 @@ def matmul(a: Value, b: Value, y: Value) -> Multiplier:
 
 
 def add(a: Value, b: Value, y: Value) -> tuple[Multiplier, Multiplier, Multiplier]:
-    """Multipliers of both operands and the result of a sum."""
+    """Multipliers of both operands and the result of a sum or difference."""
     twice = 2.0 * max(a.scale, b.scale)
     shift = left_shift(y)
     return (
         quantize_multiplier(a.scale / twice),
         quantize_multiplier(b.scale / twice),
         quantize_multiplier(twice / ((1 << shift) * y.scale)),
-    )
-
-
-def subtract(a: Value, b: Value, y: Value) -> tuple[Multiplier, Multiplier, Multiplier]:
-    """Multipliers of both operands and the result of a difference, computed in float there."""
-    first, second, out = np.float32(a.scale), np.float32(b.scale), np.float32(y.scale)
-    twice = np.float32(2.0) * max(first, second)
-    shift = np.float32(1 << left_shift(y))
-    return (
-        quantize_multiplier(float(first / twice)),
-        quantize_multiplier(float(second / twice)),
-        quantize_multiplier(float(twice / (shift * out))),
     )
 
 

@@ -129,7 +129,7 @@ def network_source(
         *(_reported_calls(source) if reports else [f"  {call}" for call in source.calls]),
         *(f"  {line}" for line in epilogue),
         *(f"  {line}" for line in advance),
-        "  return 0;",
+        f"  return {emitter.status()};",
         "}",
         "",
     ]

@@ -62,7 +62,7 @@ class ConvolutionLayers(Addresses):
                 offset = x.offset + column * node.dilations[1] * x.strides[2] + channel
                 line = row * node.dilations[0]
                 if x.buffer.ring is not None and not x.in_newest_row:
-                    base = self._ring_row(x, line, offset)
+                    base = self.ring_row(x, line, offset)
                 else:
                     spot = Placement(
                         x.buffer, offset + line * x.strides[1], x.strides, x.in_newest_row
@@ -101,7 +101,7 @@ class ConvolutionLayers(Addresses):
             "};",
         ]
 
-    def _ring_row(self, x: Placement, row: int, offset: int) -> str:
+    def ring_row(self, x: Placement, row: int, offset: int) -> str:
         ring = x.buffer.ring
         assert ring is not None  # noqa: S101 - checked by the caller
         newest = head_name(ring)

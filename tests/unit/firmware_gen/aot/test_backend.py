@@ -13,7 +13,8 @@ import pytest
 from aot_harness import GraphBuilder
 from test_streaming import _network
 
-from firmware_gen.backends.aot.backend import AotBackend, choose_kernels, compile_network
+from firmware_gen.backends.aot.backend import AotBackend, compile_network
+from firmware_gen.backends.aot.kernel_sets import choose_kernels
 from firmware_gen.backends.config_header import config_header
 from firmware_gen.backends.errors import BackendError, UnsupportedOpError
 from firmware_gen.options import FirmwareOptions
@@ -96,7 +97,7 @@ def test_kernel_choice() -> None:
         choose_kernels(plain, "dsp")
     with pytest.raises(BackendError, match=r"need Helium \(MVE\), cortex-m7") as error:
         choose_kernels(TARGET, "mve")
-    assert error.value.hint == "use --kernels auto, portable, dsp"
+    assert error.value.hint == "use --kernels auto, portable, dsp, cmsis-nn"
 
 
 @pytest.mark.parametrize("kernels", ["portable", "dsp"])

@@ -38,7 +38,8 @@ class Case:
         b = GraphBuilder(self.seed)
         y = BUILDERS[self.kind](b, **self.options)
         assert b.features is not None
-        tail = b.requant(b.strided_slice(b.features, [0] * 4, [1] * 4), scale=0.1, point=0)
+        rank = len(b.features.shape)
+        tail = b.requant(b.strided_slice(b.features, [0] * rank, [1] * rank), scale=0.1, point=0)
         return b.model(y, tail)
 
     def frames(self, model: QuantizedModel) -> list[np.ndarray]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from firmware_gen.backends.aot.backend import compile_network
+from firmware_gen.backends.aot.emit.portable import Emitter
 from quantize.artifact import QuantizedModel
 
 _HERE = Path(__file__).parent
@@ -65,7 +66,8 @@ def run_networks(
     models: Sequence[QuantizedModel],
     features: Sequence[Sequence[np.ndarray]],
     folder: Path,
-    kernels: str,
+    kernels: str | type[Emitter],
+    cmsis_nn: Path | None = None,
 ) -> list[list[tuple[dict[str, np.ndarray], float]]]:
     """Run networks on a board.
 
@@ -74,13 +76,14 @@ def run_networks(
         models: The networks.
         features: Frames of every network, from a reset on.
         folder: For files of the build.
-        kernels: Kernel set.
+        kernels: Kernel set, or what writes the layers.
+        cmsis_nn: Folder of CMSIS-NN where the kernels call it.
 
     Returns:
         Per network and frame: mask and phase, and instructions to within one tick.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    elf = _build(board, models, [len(frames) for frames in features], folder, kernels)
+    elf = _build(board, models, [len(frames) for frames in features], folder, kernels, cmsis_nn)
     (folder / "in.bin").write_bytes(b"".join(f.tobytes() for frames in features for f in frames))
     subprocess.run(
         [
@@ -113,6 +116,19 @@ def run_networks(
     return results
 
 
+def cmsis_nn_includes(root: Path) -> tuple[str, ...]:
+    """Compiler flags for the headers of a CMSIS-NN."""
+    folders = [root, root / "Include", root.parent / "cmsis_core" / "Include"]
+    return tuple(part for folder in folders for part in ("-isystem", str(folder)))
+
+
+def cmsis_nn_sources(root: Path) -> list[Path]:
+    """Sources of the int8 layers of a CMSIS-NN."""
+    parts = ("BasicMath", "Convolution", "FullyConnected", "NNSupport", "Pooling")
+    found = [path for part in parts for path in (root / "Source" / f"{part}Functions").glob("*.c")]
+    return sorted(path for path in found if not path.stem.endswith(("_f16", "_f32")))
+
+
 @functools.cache
 def _compiled(gcc: tuple[str, ...], path: str, content: bytes) -> bytes:
     """Object of a kernel; many images have the same ones."""
@@ -129,11 +145,14 @@ def _build(
     models: Sequence[QuantizedModel],
     frames: Sequence[int],
     folder: Path,
-    kernels: str,
+    kernels: str | type[Emitter],
+    cmsis_nn: Path | None,
 ) -> Path:
     gcc = ["arm-none-eabi-gcc", *board.flags, "-O2", "-std=c99", "-Wall", "-Wextra", "-Werror"]
     gcc += ["-ffunction-sections", "-fdata-sections"]
     includes = [f"-I{_CSRC / 'kernels'}", f"-I{_CSRC / 'network'}"]
+    arm = () if cmsis_nn is None else cmsis_nn_includes(cmsis_nn)
+    includes += arm
     sources: set[str] = set()
     objects, rows, declarations, largest = [], [], [], 1
     for number, model in enumerate(models):
@@ -182,8 +201,13 @@ def _build(
     (folder / "board.ld").write_text(board.memory)
     for path in sorted(sources):
         kernel = folder / f"{path}.o"
-        kernel.write_bytes(_compiled(tuple(gcc), path, (folder / path).read_bytes()))
+        kernel.write_bytes(_compiled((*gcc, *arm), path, (folder / path).read_bytes()))
         objects.append(str(kernel))
+    if cmsis_nn is not None:
+        for path in cmsis_nn_sources(cmsis_nn):
+            part = folder / f"{path.stem}.o"
+            part.write_bytes(_compiled((*gcc, *arm, "-w"), path.name, path.read_bytes()))
+            objects.append(str(part))
     elf = folder / "image.elf"
     subprocess.run(
         [

@@ -6,6 +6,8 @@ Many networks share one image, so that a run costs seconds. A failure prints the
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +20,9 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 from qemu_harness import M7, M55, Board, run_networks
 
+from firmware_gen.backends.aot.cmsis_nn import VARIABLE, find_cmsis_nn
+from firmware_gen.backends.aot.emit.cmsis_nn import cmsis_nn_emitter
+from firmware_gen.backends.aot.kernel_sets import EMITTERS
 from quantize.artifact import QuantizedModel
 from quantize.tflm_host import TflmRunner
 
@@ -56,6 +61,28 @@ def on_host(kernels: str) -> Run:
     return run
 
 
+def find_arm_sources() -> Path:
+    """CMSIS-NN: where CMSIS_NN_DIR says, else the one that a package of the tests carries."""
+    if os.environ.get(VARIABLE):
+        return Path(os.environ[VARIABLE])
+    package = importlib.util.find_spec("bakenn")
+    if package is None or package.origin is None:
+        pytest.skip(f"neither {VARIABLE} is set nor the package bakenn installed")
+    return Path(package.origin).parent / "backend" / "cmsis_nn" / "vendor" / "cmsis_nn"
+
+
+def with_cmsis_nn(board: Board, ours: str) -> Run:
+    def run(
+        models: Sequence[QuantizedModel], frames: Sequence[Sequence[np.ndarray]], folder: Path
+    ) -> Outputs:
+        root = find_arm_sources()
+        emitter = cmsis_nn_emitter(EMITTERS[ours], find_cmsis_nn(str(root)))
+        results = run_networks(board, models, frames, folder, emitter, root)
+        return [[outputs for outputs, _ in frames] for frames in results]
+
+    return run
+
+
 def on_board(board: Board, kernels: str) -> Run:
     def run(
         models: Sequence[QuantizedModel], frames: Sequence[Sequence[np.ndarray]], folder: Path
@@ -73,6 +100,8 @@ def on_board(board: Board, kernels: str) -> Run:
         pytest.param(on_host("dsp"), id="dsp in plain C on the host"),
         pytest.param(on_board(M7, "dsp"), id="dsp on Cortex-M7", marks=needs_emulator),
         pytest.param(on_board(M55, "mve"), id="mve on Cortex-M55", marks=needs_emulator),
+        pytest.param(with_cmsis_nn(M7, "dsp"), id="cmsis-nn on Cortex-M7", marks=needs_emulator),
+        pytest.param(with_cmsis_nn(M55, "mve"), id="cmsis-nn on Cortex-M55", marks=needs_emulator),
     ],
 )
 @one_image

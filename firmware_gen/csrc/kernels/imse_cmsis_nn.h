@@ -1,0 +1,79 @@
+/* Layers computed by Arm's CMSIS-NN, whose sources the build finds in CMSIS_NN_DIR. */
+#ifndef IMSE_CMSIS_NN_H
+#define IMSE_CMSIS_NN_H
+
+#include <arm_nnfunctions.h>
+#include <stdint.h>
+
+
+/* 0, or the first status other than success that one of Arm's functions gave. */
+extern int imse_cmsis_nn_status;
+
+void imse_cmsis_nn_check(int status);
+
+/* Convolution of a dense image, without borders. */
+typedef struct {
+  cmsis_nn_conv_params conv;
+  cmsis_nn_dims input;
+  cmsis_nn_dims filter;
+  cmsis_nn_dims output;
+  const int8_t *weights;
+  const int32_t *bias;
+  const int32_t *multiplier;
+  const int32_t *shift;
+  void *buffer;
+  int32_t buffer_bytes;
+} imse_conv_cmsis_t;
+
+void imse_conv_s8_cmsis(const imse_conv_cmsis_t *p, const int8_t *in, int8_t *out);
+
+/* Depthwise convolution of a dense image, without borders. */
+typedef struct {
+  cmsis_nn_dw_conv_params conv;
+  cmsis_nn_dims input;
+  cmsis_nn_dims filter;
+  cmsis_nn_dims output;
+  const int8_t *weights;
+  const int32_t *bias;
+  const int32_t *multiplier;
+  const int32_t *shift;
+  void *buffer;
+  int32_t buffer_bytes;
+} imse_dwconv_cmsis_t;
+
+void imse_dwconv_s8_cmsis(const imse_dwconv_cmsis_t *p, const int8_t *in, int8_t *out);
+
+/* Average pooling of a dense image. */
+typedef struct {
+  cmsis_nn_pool_params pool;
+  cmsis_nn_dims input;
+  cmsis_nn_dims filter;
+  cmsis_nn_dims output;
+  void *buffer;
+  int32_t buffer_bytes;
+} imse_average_pool_cmsis_t;
+
+void imse_average_pool_s8_cmsis(const imse_average_pool_cmsis_t *p, const int8_t *in, int8_t *out);
+
+/* Sum or product of two vectors. */
+typedef struct {
+  int32_t a_offset;
+  int32_t a_mantissa;
+  int32_t a_shift;
+  int32_t b_offset;
+  int32_t b_mantissa;
+  int32_t b_shift;
+  int32_t left_shift;
+  int32_t out_offset;
+  int32_t out_mantissa;
+  int32_t out_shift;
+  int32_t low;
+  int32_t high;
+} imse_pair_cmsis_t;
+
+void imse_add_s8_cmsis(const imse_pair_cmsis_t *p, const int8_t *a, const int8_t *b, int8_t *out,
+                       int32_t n);
+void imse_mul_s8_cmsis(const imse_pair_cmsis_t *p, const int8_t *a, const int8_t *b, int8_t *out,
+                       int32_t n);
+
+#endif
