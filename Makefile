@@ -5,6 +5,7 @@ VENV ?= .venv
 TARGET ?= stm32h7
 MODEL ?= imse-stream
 INPUT ?= examples/noisy.wav
+CLEAN ?= $(if $(filter examples/noisy.wav,$(INPUT)),examples/clean.wav)
 BUILD ?= build/$(MODEL)-$(TARGET)
 PYTEST_ARGS ?=
 
@@ -25,7 +26,7 @@ setup-dev: ## the same with what the tests need
 
 firmware: setup ## int8 firmware for $(TARGET), then run it on the example recording
 	$(BIN)/imse-mcu build --target $(TARGET) --model $(MODEL) -o $(BUILD)
-	$(BIN)/imse-mcu run $(BUILD) --input $(INPUT)
+	$(BIN)/imse-mcu run $(BUILD) --input $(INPUT) $(if $(CLEAN),--clean $(CLEAN))
 
 test: lint types unit ## lint, types and the whole test suite
 

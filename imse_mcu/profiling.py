@@ -63,7 +63,7 @@ def profile_of(build: BuildFolder) -> dict[str, Any]:
         "flash_bytes": report["flash_bytes"],
         "ram_bytes": report["ram_bytes"],
         "peak_stack_bytes": record["peak_stack_bytes"],
-        "steps": _steps(record),
+        "steps": steps_of(record),
         "layers": layers_of(record),
         "operators": record["layers"],
         "functions": record["functions"],
@@ -108,8 +108,12 @@ def layers_of(record: Mapping[str, Any]) -> list[dict[str, Any]]:
     return rows
 
 
-def _steps(record: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Returns the instructions of analysis, network and synthesis."""
+def steps_of(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Returns the instructions of analysis, network and synthesis, where they were counted.
+
+    Args:
+        record: Content of ``build.json``.
+    """
     proof = record["proof"]
     counted = (proof or {}).get("layers_per_frame", {})
     if not counted:

@@ -8,6 +8,7 @@ import click
 
 from imse_mcu.cli.context import Session, common_options
 from imse_mcu.cli.options import PATH
+from imse_mcu.core.text import table
 
 
 @click.command(
@@ -22,6 +23,12 @@ from imse_mcu.cli.options import PATH
     "--output", "-o", type=PATH, help="Enhanced WAV; default: <input>-enhanced.wav next to it."
 )
 @click.option(
+    "--clean",
+    type=PATH,
+    metavar="FILE",
+    help="The same recording without the noise: adds scores, and the clean one to the page.",
+)
+@click.option(
     "--on",
     default="emulator",
     show_default=True,
@@ -29,7 +36,14 @@ from imse_mcu.cli.options import PATH
     help="Where the image runs.",
 )
 @common_options
-def command(session: Session, build: Path, source: Path, output: Path | None, on: str) -> int:
+def command(
+    session: Session,
+    build: Path,
+    source: Path,
+    output: Path | None,
+    clean: Path | None,
+    on: str,
+) -> int:
     """Stream a recording through the image of BUILD and write what it returns.
 
     Every frame's network output is compared with the TFLM interpreter on this machine; the exit
@@ -37,10 +51,11 @@ def command(session: Session, build: Path, source: Path, output: Path | None, on
     """
     from imse_mcu.streaming import run_file
 
-    result = run_file(build, source, output, on=on, reporter=session.reporter)
+    result = run_file(build, source, output, on=on, reporter=session.reporter, clean=clean)
     report = result.report
     data = {**report.to_json(), "output": str(result.output), "page": str(result.page)}
     data["notices"] = list(result.notices)
+    data["scores"] = {n: s.to_json() for n, s in result.scores.items()} or None
     exact = (
         "bit-exact: every frame equals the TFLM interpreter"
         if report.bit_exact
@@ -66,6 +81,13 @@ def command(session: Session, build: Path, source: Path, output: Path | None, on
             f"{measured['worst_real_time_factor']:.3f}, measured at {report.clock_hz / 1e6:g} MHz"
         )
     lines.append(f"  stack         {report.peak_stack_bytes} of {report.stack_bytes} bytes used")
+    if result.scores:
+        rows = [
+            (name, f"{s.pesq_wb:.2f}", f"{s.stoi:.3f}", f"{s.si_sdr_db:.1f}")
+            for name, s in result.scores.items()
+        ]
+        scores = table(("version", "PESQ-WB", "STOI", "SI-SDR dB"), rows)
+        lines += ["", *(f"  {line}" for line in scores.splitlines()), ""]
     lines += [f"  enhanced      {result.output}", f"  page          {result.page}"]
     session.emit(data, "\n".join(lines))
     return 0 if report.bit_exact else 1

@@ -41,8 +41,8 @@ def test_run_writes_the_enhanced_recording_next_to_the_noisy_one(
     assert data["network_per_frame"]["mean"] < data["frame_per_frame"]["mean"]
     assert json.loads((build_copy / "run.json").read_text())["bit_exact"] is True
     page = (build_copy / "report.html").read_text()
-    assert page.count("data:audio/wav;base64,") == 2
-    assert page.count("data:image/png;base64,") == 2
+    assert page.count("data:audio/flac;base64,") == 3
+    assert page.count("data:image/png;base64,") == 3
 
 
 def test_image_gives_what_enhance_gives(build_copy: Path, examples: Path, tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ def loaded_after(code: str) -> set[str]:
     return set(done.stdout.split())
 
 
-HEAVY = {"tensorflow", "tf_keras", "keras", "matplotlib", "scipy", "numba", "librosa", "unicorn"}
+HEAVY = {"tensorflow", "tf_keras", "keras", "scipy", "numba", "librosa", "unicorn"}
 
 
 def test_command_line_starts_without_heavy_modules() -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import copy
+import io
 import json
 import re
+import struct
+import zlib
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -24,8 +27,9 @@ from imse_mcu.profiling import (
     moved_bytes,
     profile_of,
 )
-from imse_mcu.report.figures import audio_uri, spectrogram_uri
-from imse_mcu.report.page import Clip, render_page
+from imse_mcu.report import charts
+from imse_mcu.report.clips import Clip, flac_bytes, levels, player_of, spectrogram
+from imse_mcu.report.page import render_page
 from imse_mcu.running import MeasuredCycles, Spread
 from targets.loader import load_target
 
@@ -120,6 +124,9 @@ def record() -> dict[str, Any]:
         "functions": [{"name": "imse_conv_s8", "instructions": 4000.0}],
         "peak_stack_bytes": 304,
         "proof": {
+            "counts": "instructions",
+            "frames": 126,
+            "frame_per_frame": {"min": 5000, "mean": 5000.0, "max": 5001},
             "network_per_frame": {"min": 4500, "mean": 4500.0, "max": 4500},
             "layers_per_frame": {
                 "imse_frontend_analyze": 300.0,
@@ -148,7 +155,7 @@ RUN = {
 class Balanced(HTMLParser):
     """Fails on tags that are not closed in order."""
 
-    VOID = frozenset({"meta", "img", "br", "rect"})
+    VOID = frozenset({"meta", "link", "img", "br", "rect", "line", "circle"})
 
     def __init__(self) -> None:
         super().__init__()
@@ -172,34 +179,73 @@ def parsed(page: str) -> Balanced:
     return parser
 
 
+def section(page: str, name: str) -> str:
+    start = page.index(f'<section id="{name}">')
+    return page[start : page.index("</section>", start)]
+
+
+def words(page: str) -> str:
+    return " ".join(re.sub("<[^>]+>", " ", page).split())
+
+
 def test_page_before_a_run(record: dict[str, Any]) -> None:
     page = render_page(record)
-    assert parsed(page).links == []
+    links = parsed(page).links
+    anchors = [link.removeprefix("#") for link in links if link.startswith("#")]
+    assert anchors == ["summary", "speed", "memory", "accuracy", "versions"]
+    assert [link for link in links if not link.startswith("#")] == ["data:,"]
+    assert all(f'<section id="{anchor}">' in page for anchor in anchors)
     assert "net &lt;b&gt;" in page
-    assert "bit-exact" in page
-    assert "<h2>Listen" not in page
-    assert page.count("<rect ") == 2
-    assert "24.00" in page
+    assert "bit-exact" in section(page, "summary")
+    assert page.count('class="box"') == 2
+    assert "<script>" not in page
+    assert "24.00" in section(page, "memory")
+
+
+def test_page_may_load_nothing_from_outside(record: dict[str, Any]) -> None:
+    page = render_page(record)
+    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', page)
+    assert policy is not None
+    assert policy[1].startswith("default-src 'none'")
+    assert "http" not in policy[1]
+    assert "url(" not in page
+    assert "@import" not in page
 
 
 def test_page_after_a_run_has_players_and_says_what_differs(record: dict[str, Any]) -> None:
     tone = (8000 * np.sin(np.arange(8000) / 5)).astype(np.int16)
-    page = render_page(record, run=RUN, clips=[Clip("noisy", tone), Clip("image", tone)])
-    links = parsed(page).links
-    assert [link.partition(";")[0] for link in links] == 2 * ["data:audio/wav", "data:image/png"]
-    assert "2 frames differ" in page
-    text = " ".join(page.split())
+    page = render_page(record, run=RUN, clips=[Clip("Noisy", "a.wav", tone), Clip("X", "", tone)])
+    links = [link for link in parsed(page).links if not link.startswith("#")][1:]
+    assert [link.partition(";")[0] for link in links] == 2 * ["data:audio/flac", "data:image/png"]
+    assert "2 frames differ" in words(page)
+    text = words(page)
     assert "the board&#39;s cycle counter, mean of 7 frames, largest 2880000" in text
-    assert "<b>0.25</b> <span>real-time factor, measured on the board" in text
+    assert "0.25 real-time factor, measured on the board" in text
     assert "the same at 480 MHz; worst frame 0.375" in text
-    assert "by the cycle model" not in text
+    assert "real-time factor, by the cycle model" not in text
+    assert "38 % of its time at 480 MHz, worst frame, measured on the board" in text
+    assert "Scores need the clean recording" in text
+
+
+def test_page_shows_scores_where_a_clean_recording_is_known(record: dict[str, Any]) -> None:
+    tone = (8000 * np.sin(np.arange(8000) / 5)).astype(np.int16)
+    scores = {"pesq_wb": 2.345, "stoi": 0.91234, "si_sdr_db": -1.26}
+    clips = [Clip("Noisy", "a.wav", tone, scores), Clip("Clean", "b.wav", tone)]
+    text = words(section(render_page(record, run=RUN, clips=clips), "listen"))
+    assert "Noisy 2.35 0.912 \N{MINUS SIGN}1.3" in text
+    assert "Scores need" not in text
+
+
+def test_page_says_how_much_of_a_long_recording_it_holds(record: dict[str, Any]) -> None:
+    long = np.ones(25 * 16000, np.int16)
+    page = render_page(record, run=RUN, clips=[Clip("Noisy", "a.wav", long)])
+    assert "The first 20 s of 25.0 s" in words(page)
 
 
 def test_page_after_a_run_on_an_emulator_measures_no_cycles(record: dict[str, Any]) -> None:
-    page = render_page(record, run={**RUN, "measured": None})
-    parsed(page)
-    assert "by the cycle model" in page
-    assert "measured" not in page
+    page = words(render_page(record, run={**RUN, "measured": None}))
+    assert "real-time factor, by the cycle model" in page
+    assert "measured on the board" not in page
 
 
 def test_page_without_an_image(record: dict[str, Any]) -> None:
@@ -211,23 +257,125 @@ def test_page_without_an_image(record: dict[str, Any]) -> None:
     bare.update(runtime_report={}, proof=None)
     page = render_page(bare)
     parsed(page)
-    assert "not run" in page
-    assert "no run on an emulator" in page
+    assert "not run" in section(page, "summary")
+    assert "by the memory plan (not compiled)" in section(page, "summary")
+    assert "no run on an emulator" in section(page, "speed")
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "text"),
+    [
+        ({"bit_exact": False}, "no", "The image differs from the TFLM interpreter."),
+        ({"bit_exact": None}, "care", "The image was not run"),
+        ({"real_time_factor": 16.4}, "no", "Not real time: 16.4 times too slow at 480 MHz"),
+        ({"real_time_factor": 0.5}, "note", "Real time: a frame takes 50 % of its time"),
+    ],
+)
+def test_summary_says_what_is_wrong(
+    record: dict[str, Any], change: dict[str, Any], kind: str, text: str
+) -> None:
+    record["report"].update(change)
+    summary = section(render_page(record), "summary")
+    assert f'<li class="{kind}">{text}' in summary
+
+
+def test_summary_warns_of_a_full_region(record: dict[str, Any]) -> None:
+    assert '<li class="yes">Fits; the fullest region is FLASH: 30.0 %' in render_page(record)
+    record["regions"][1]["used_bytes"] = 48
+    assert '<li class="care">Fits; the fullest region is DTCM: 96.0 %, 2 B free' in render_page(
+        record
+    )
 
 
 def test_page_is_deterministic(record: dict[str, Any]) -> None:
-    clip = Clip("x", np.arange(4000, dtype=np.int16))
+    clip = Clip("x", "", np.arange(4000, dtype=np.int16))
     assert render_page(record, clips=[clip]) == render_page(record, clips=[clip])
 
 
-def test_pictures_and_players() -> None:
-    pcm = np.arange(16000, dtype=np.int16)
-    picture = base64.b64decode(spectrogram_uri(pcm).partition(",")[2])
-    assert picture.startswith(b"\x89PNG")
-    assert spectrogram_uri(pcm) == spectrogram_uri(pcm)
-    assert base64.b64decode(audio_uri(pcm).partition(",")[2]).startswith(b"RIFF")
-    long = np.zeros(40 * 16000, np.int16)
-    assert len(base64.b64decode(audio_uri(long).partition(",")[2])) == 44 + 2 * 30 * 16000
+def test_players_lose_no_bit() -> None:
+    import soundfile
+
+    pcm = np.arange(-8000, 8000, dtype=np.int16)
+    back, rate = soundfile.read(io.BytesIO(flac_bytes(pcm)), dtype="int16")
+    np.testing.assert_array_equal(back, pcm)
+    assert rate == 16000
+    long = player_of(Clip("x", "", np.zeros(40 * 16000, np.int16)))
+    data = base64.b64decode(long["audio"].partition(",")[2])
+    assert soundfile.info(io.BytesIO(data)).frames == 20 * 16000
+    assert (long["seconds"], long["whole_seconds"]) == (20, 40)
+    assert long["rms_dbfs"] is None
+
+
+def test_levels() -> None:
+    wave = np.round(16384 * np.sin(2 * np.pi * np.arange(16000) / 16)).astype(np.int16)
+    assert levels(wave) == {"rms_dbfs": -9.0, "peak_dbfs": -6.0}
+
+
+def decoded(png: bytes) -> np.ndarray:
+    """Palette indices of a PNG as this package writes it, shape [rows, columns]."""
+    place, found = 8, {}
+    while place < len(png):
+        length, kind = struct.unpack_from(">I4s", png, place)
+        data = png[place + 8 : place + 8 + length]
+        assert zlib.crc32(kind + data) == struct.unpack_from(">I", png, place + 8 + length)[0]
+        found[kind] = data
+        place += 12 + length
+    columns, rows = struct.unpack_from(">II", found[b"IHDR"])
+    lines = np.frombuffer(zlib.decompress(found[b"IDAT"]), np.uint8).reshape(rows, columns + 1)
+    assert not lines[:, 0].any()
+    return lines[:, 1:]
+
+
+def test_spectrogram_shows_a_tone_where_it_is() -> None:
+    wave = 3276.7 * np.sin(2 * np.pi * 1000 * np.arange(16000) / 16000)  # -20 dB, 1 kHz
+    pixels = decoded(spectrogram(np.round(wave).astype(np.int16)))
+    assert pixels.shape == (257, 126)
+    column = pixels[:, 60].astype(int)
+    assert column.argmax() == 256 - 32  # row 0 is 8 kHz, one row is 31.25 Hz
+    assert column.max() == pytest.approx(63 * 70 / 80, abs=1)  # -20 of -90 to -10 dB
+    assert np.median(column) <= 1
+    assert decoded(spectrogram(np.zeros(60 * 16000, np.int16))).shape[1] <= 901
+
+
+def test_chart_of_the_arena_finds_the_fullest_step(record: dict[str, Any]) -> None:
+    chart = charts.arena_chart(record["runtime_report"])
+    assert chart is not None
+    assert (chart["peak"], chart["peak_bytes"]) == (1, 16)
+    assert [buffer["name"] for buffer in chart["alive"]] == ["a", "b"]
+    first, second = chart["boxes"]
+    assert (first["x"], first["width"], second["x"]) == (0, 1000, 250)
+    assert second["y"] == pytest.approx(chart["height"] / 3, abs=0.01)
+    assert charts.arena_chart({}) is None
+
+
+def test_frame_budget_adds_up_to_the_whole_frame(record: dict[str, Any]) -> None:
+    budget = charts.frame_budget(record)
+    assert [part["name"] for part in budget] == ["analysis", "network", "synthesis", "rest", "free"]
+    assert sum(part["cycles"] for part in budget) == 480_000_000 / 62.5
+    assert sum(part["percent"] for part in budget) == pytest.approx(100)
+    assert charts.frame_budget({**record, "core": "cortex-m55"}) == []
+
+
+def test_cost_chart_groups_layers_by_kind(record: dict[str, Any]) -> None:
+    chart = charts.cost_chart(record)
+    assert chart is not None
+    assert [(k["name"], k["layers"], k["instructions"]) for k in chart["kinds"]] == [
+        ("add", 1, 3500.0),
+        ("conv", 1, 1000.0),
+    ]
+    assert [bar["height"] for bar in chart["bars"]] == [pytest.approx(48.57), chart["height"]]
+    assert charts.cost_chart({**record, "proof": None}) is None
+
+
+def test_sqnr_chart_marks_low_layers(record: dict[str, Any]) -> None:
+    fine = {**record["layers"][0], "index": 1, "sqnr_db": 45.0}
+    absent = {**record["layers"][0], "index": 2, "sqnr_db": None}
+    chart = charts.sqnr_chart([*record["layers"], fine, absent])
+    assert chart is not None
+    assert [(p["index"], p["low"]) for p in chart["points"]] == [(0, True), (1, False)]
+    assert chart["points"][1]["y"] == chart["height"] / 4
+    assert [layer["index"] for layer in chart["worst"]] == [0, 1]
+    assert charts.sqnr_chart([absent]) is None
 
 
 def test_cycle_models_name_their_source() -> None:
@@ -312,11 +460,10 @@ def test_changed_layers_are_found_by_origin(tmp_path: Path, record: dict[str, An
 def test_page_shows_layers_objects_and_arena(record: dict[str, Any]) -> None:
     page = render_page(record)
     parsed(page)
-    assert "Hottest layers" in page
-    assert page.index("layer_002_add") < page.index("layer_000_conv")
-    assert "libc_nano.a(lib_a-memcpy.o)" in page
-    assert "24 bytes; no plan can take less than\n  16." in page
-    assert page.count("<rect") == 2
+    hottest = page[page.index("Hottest layers") :]
+    assert hottest.index("layer_002_add") < hottest.index("layer_000_conv")
+    assert "libc_nano.a(lib_a-memcpy.o)" in section(page, "memory")
+    assert "24 bytes; no plan can take less than 16." in words(page)
 
 
 def test_build_folder_without_an_image(tmp_path: Path, record: dict[str, Any]) -> None:
