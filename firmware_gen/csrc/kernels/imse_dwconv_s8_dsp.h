@@ -1,5 +1,6 @@
-/* Depthwise convolution, one row of output pixels, four channels at a time. Weights are
- * doubled; the input's zero point is in the bias. */
+/* Depthwise convolution, one row of output pixels, four channels at a time. Two taps share one
+ * word, so that a dual multiply-accumulate takes both. Weights are doubled; the input's zero point
+ * is in the bias. */
 #ifndef IMSE_DWCONV_S8_DSP_H
 #define IMSE_DWCONV_S8_DSP_H
 
@@ -8,9 +9,10 @@
 #include "imse_simd.h"
 
 typedef struct {
-  const int32_t *weights;     /* per four channels and tap: 4 int16, order 0 2 1 3 */
-  const imse_scale_t *params; /* [channels] */
-  int32_t taps;
+  /* Per four channels: 4 doubled biases; per two taps one word of two int16 for each channel; for
+   * a last odd tap 4 int16, order 0 2 1 3; mantissa, add and shift of each channel. */
+  const int32_t *weights;
+  int32_t taps;      /* at least 2 */
   int32_t pixels;    /* output pixels */
   int32_t step;      /* bytes from one output pixel's first input to the next one's */
   int32_t channels;  /* a multiple of 4 */

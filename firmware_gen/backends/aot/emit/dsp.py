@@ -22,6 +22,7 @@ from firmware_gen.backends.aot.emit.dsp_packing import (
     scale_parameters,
 )
 from firmware_gen.backends.aot.emit.portable import Emitter
+from firmware_gen.backends.aot.layout import Placement
 from firmware_gen.backends.aot.linear import sum_form
 from firmware_gen.backends.aot.loops import Loop
 from firmware_gen.backends.aot.nodes import (
@@ -49,7 +50,8 @@ class DspEmitter(Emitter):
 
     @staticmethod
     def looks_up(program: Program, node: Convolution) -> bool:
-        even = node.weights.shape[0] % 2 == 0
+        groups = program.values[node.inputs[0]].shape[3] // node.weights.shape[-1]
+        even = node.weights.shape[0] // max(groups, 1) % 2 == 0
         return not node.depthwise and even and channel_scales(program, node) is not None
 
     @staticmethod
@@ -64,33 +66,62 @@ class DspEmitter(Emitter):
             return super().convolution(node)
         if node.depthwise:
             return self._strips(node, scales)
-        channels = node.weights.shape[0]
-        if channels % 2 == 0:
-            return self._dense(node, scales)
-        # The last one of an odd number of channels is left to the portable kernel.
-        last = self.conv_part(node, range(channels - 1, channels), suffix="_last")
+        channels, depth = node.weights.shape[0], node.weights.shape[-1]
+        groups = self.value(node.inputs[0]).shape[3] // depth
+        if groups == 1:
+            return self._part(node, scales, range(channels), 0, "")
+        lines: list[str] = []
+        for group in range(groups):
+            part = range(group * channels // groups, (group + 1) * channels // groups)
+            body = self._part(node, scales, part, group * depth, f"_{group}")
+            lines += ["{", *(f"  {line}" for line in body), "}"]
+        return lines
+
+    def _part(
+        self,
+        node: Convolution,
+        scales: list[tuple[int, int, int, int]],
+        part: range,
+        channel: int,
+        suffix: str,
+    ) -> list[str]:
+        """Some output channels; the last one of an odd number is left to the portable kernel."""
+        if len(part) % 2 == 0:
+            return self._dense(node, scales, part, channel, suffix)
+        last = self.conv_part(node, part[-1:], channel, f"{suffix}_last")
         lines = ["{", *(f"  {line}" for line in last)]
-        if channels > 1:
-            head = replace(node, weights=node.weights[:-1])
-            lines += ["}", "{", *(f"  {line}" for line in self._dense(head, scales[:-1]))]
+        if len(part) > 1:
+            head = self._dense(node, scales, part[:-1], channel, suffix)
+            lines += ["}", "{", *(f"  {line}" for line in head)]
         return [*lines, "}"]
 
-    def _dense(self, node: Convolution, scales: list[tuple[int, int, int, int]]) -> list[str]:
-        x = self.place(node.inputs[0])
-        channels, _, columns, depth = node.weights.shape
+    def _dense(
+        self,
+        node: Convolution,
+        scales: list[tuple[int, int, int, int]],
+        part: range,
+        channel: int,
+        suffix: str,
+    ) -> list[str]:
+        """An even number of output channels that depend on input channels from ``channel`` on."""
+        x, y = self.place(node.inputs[0]), self.place(node.outputs[0])
+        columns, depth = node.weights.shape[2:]
+        chosen = slice(part.start, part.stop)
         merge = node.dilations[1] == 1 and x.strides[2] == depth and columns > 1
-        taps, columns_per_run = self.taps(node, merge=merge)
+        taps, columns_per_run = self.taps(node, merge=merge, channel=channel)
         loops, pixels, step, pitch = self.pixels(node)
         run = columns_per_run * depth
-        packed = pack_dense(node.weights.reshape(channels, len(taps), run), scales)
+        weights = node.weights[chosen].reshape(len(part), len(taps), run)
+        packed = pack_dense(weights, scales[chosen])
         tables = np.array(node.tables, np.int8).reshape(-1, 256)
         table = "NULL"
         if node.tables:
-            table = f"{self.source.constant(f'tables_{self.index:03d}', tables)} + 128"
+            tables = tables if len(tables) == 1 else tables[chosen]
+            table = f"{self.source.constant(f'tables_{self.index:03d}{suffix}', tables)} + 128"
         lines = struct(
             "imse_conv_dsp_t",
             {
-                "weights": self.source.constant(f"weights_{self.index:03d}", packed),
+                "weights": self.source.constant(f"weights_{self.index:03d}{suffix}", packed),
                 "tables": table,
                 "table_step": 256 if len(tables) > 1 else 0,
                 "scratch": self.scratch(4 * len(taps) * -(-run // 4)),
@@ -98,11 +129,12 @@ class DspEmitter(Emitter):
                 "run": run,
                 "pixels": pixels,
                 "step": step,
-                "out_channels": channels,
+                "out_channels": len(part),
                 "out_pitch": pitch,
             },
         )
-        out = f"{self.at(node.outputs[0])}{advance(loops, 0)}"
+        spot = Placement(y.buffer, y.offset + part.start, y.strides, y.in_newest_row)
+        out = f"{self.address(spot, 'int8')}{advance(loops, 0)}"
         kernel = "imse_conv_table_s8_dsp" if node.tables else "imse_conv_s8_dsp"
         return lines + looped(loops, self._tapped(kernel, node, taps, advance(loops, 1), out))
 
@@ -116,7 +148,7 @@ class DspEmitter(Emitter):
         """A depthwise convolution; few channels are taken as more channels of fewer pixels."""
         channels = node.weights.shape[-1]
         loops, pixels, step, pitch = self.pixels(node)
-        if channels != self.value(node.inputs[0]).shape[3]:
+        if channels != self.value(node.inputs[0]).shape[3] or node.kernel == (1, 1):
             return super().convolution(node)
         if self._slides(node):
             return self._three_rows(node, scales)
@@ -140,10 +172,7 @@ class DspEmitter(Emitter):
             "imse_dwconv_dsp_t",
             {
                 "weights": self.source.constant(
-                    f"weights_{self.index:03d}", pack_depthwise(weights)
-                ),
-                "params": self.source.records(
-                    f"channels_{self.index:03d}", "imse_scale_t", scales * repeat
+                    f"weights_{self.index:03d}", pack_depthwise(weights, scales * repeat)
                 ),
                 "taps": len(taps),
                 "pixels": pixels // repeat,

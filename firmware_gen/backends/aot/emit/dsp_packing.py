@@ -31,8 +31,6 @@ def channel_scales(program: Program, node: Convolution) -> list[tuple[int, int, 
     x = program.values[node.inputs[0]]
     if x.dtype != "int8" or (node.low, node.high) != FULL_RANGE:
         return None
-    if not node.depthwise and node.weights.shape[-1] != x.shape[3]:
-        return None
     zero_point = program.values[node.rounded].zero_point
     axes = (0, 1) if node.depthwise else (1, 2, 3)
     wide = node.weights.astype(np.int64)
@@ -87,18 +85,29 @@ def pack_dense(weights: np.ndarray, scales: Sequence[Sequence[int]]) -> np.ndarr
     return np.concatenate([biases, words, rounding], axis=1)
 
 
-def pack_depthwise(weights: np.ndarray) -> np.ndarray:
+def pack_depthwise(weights: np.ndarray, scales: Sequence[Sequence[int]]) -> np.ndarray:
     """Weights of a depthwise convolution as the DSP kernel reads them.
 
     Args:
         weights: int8 ``[taps][channels]``, channels a multiple of 4.
+        scales: Doubled bias, mantissa, addend and shift per channel.
 
     Returns:
-        int32 words of two int16: doubled, per four channels and tap 4.
+        int32 words, per four channels: the biases; per two taps one word of two int16 for each
+        channel; for a last odd tap 4 int16; mantissa, addend and shift of each channel. Weights
+        are doubled.
     """
     taps, channels = weights.shape
-    quads = (2 * weights.astype(np.int16)).reshape(taps, channels // 4, 4)[..., _QUAD_ORDER]
-    return _words(quads.transpose(1, 0, 2))
+    quads = channels // 4
+    doubled = 2 * weights.astype(np.int16)
+    paired = doubled[: taps // 2 * 2].reshape(taps // 2, 2, quads, 4).transpose(2, 0, 3, 1)
+    parts = [_words(paired).reshape(quads, -1)]
+    if taps % 2:
+        last = doubled[-1].reshape(quads, 4)[:, _QUAD_ORDER]
+        parts.append(_words(last).reshape(quads, 2))
+    records = np.array(scales, np.int32)
+    biases = records[:, 0].reshape(quads, 4)
+    return np.concatenate([biases, *parts, records[:, 1:].reshape(quads, 12)], axis=1)
 
 
 def pack_three_rows(weights: np.ndarray, biases: Sequence[int]) -> np.ndarray:

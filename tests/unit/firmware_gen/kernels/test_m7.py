@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -81,10 +82,10 @@ def test_operator_on_the_core_equals_interpreter(maker: test_ops.Maker, tmp_path
             board.frame(rng)
 
 
-def _conv(channels: int, kernel: tuple[int, int], depthwise: bool = False) -> test_ops.Maker:
+def _conv(channels: int, kernel: tuple[int, int], **options: Any) -> test_ops.Maker:
     def make(b: GraphBuilder) -> TensorNode:
         x = b.input((1, 16, 64, 16))
-        return b.conv(x, channels, kernel, same=True, depthwise=depthwise)
+        return b.conv(x, channels, kernel, same=True, **options)
 
     return make
 
@@ -130,9 +131,19 @@ _PIXELS = 16 * 64
 _ELEMENTS = _PIXELS * 16
 COSTS = {
     "conv 3x3": (_conv(16, (3, 3)), "_conv", _ELEMENTS * 144, 0.85),
+    "conv 3x3 stride 2": (_conv(16, (3, 3), stride=(2, 2)), "_conv", _ELEMENTS * 36, 0.9),
+    "conv 3x3 dilation 2": (_conv(16, (3, 3), dilation=(2, 2)), "_conv", _ELEMENTS * 144, 0.9),
+    "conv 3x3, 4 groups": (_conv(16, (3, 3), groups=4), "_conv", _ELEMENTS * 36, 2.1),
     "conv 1x1": (_conv(32, (1, 1)), "_conv", _PIXELS * 16 * 32, 1.3),
-    "depthwise 3x3": (_conv(0, (3, 3), True), "_depthwise", _ELEMENTS * 9, 3.0),
-    "depthwise 1x11": (_conv(0, (1, 11), True), "_depthwise", _ELEMENTS * 11, 4.0),
+    "depthwise 3x3": (_conv(0, (3, 3), depthwise=True), "_depthwise", _ELEMENTS * 9, 3.0),
+    "depthwise 1x11": (_conv(0, (1, 11), depthwise=True), "_depthwise", _ELEMENTS * 11, 3.0),
+    "depthwise 11x1": (_conv(0, (11, 1), depthwise=True), "_depthwise", _ELEMENTS * 11, 3.0),
+    "depthwise 3x3 dilation 2": (
+        _conv(0, (3, 3), depthwise=True, dilation=(2, 2)),
+        "_depthwise",
+        _ELEMENTS * 9,
+        3.3,
+    ),
     "conv 1x1 with prelu": (_fused_prelu, "_conv", _PIXELS * 16 * 32, 1.5),
     "matmul": (_matmul, "_matmul", 64**3, 1.5),
     "add": (_binary("ADD"), "_add", _ELEMENTS, 7.0),
