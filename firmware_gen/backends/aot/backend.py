@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
+from firmware_gen.backends.aot.arrange import arrange
 from firmware_gen.backends.aot.cmsis_nn import cmsis_nn_build_files, find_cmsis_nn
 from firmware_gen.backends.aot.emit.cmsis_nn import cmsis_nn_emitter
 from firmware_gen.backends.aot.emit.portable import Emitter
 from firmware_gen.backends.aot.fold import fold_tables
 from firmware_gen.backends.aot.fuse import fuse_convolutions, fuse_products
 from firmware_gen.backends.aot.kernel_sets import CMSIS_NN, EMITTERS, choose_kernels
-from firmware_gen.backends.aot.layout import Layout, make_layout
+from firmware_gen.backends.aot.layout import Layout
 from firmware_gen.backends.aot.lower import lower
-from firmware_gen.backends.aot.memory import MemoryPlan, aligned, plan_memory
+from firmware_gen.backends.aot.memory import MemoryPlan, plan_memory
 from firmware_gen.backends.aot.program_source import network_header_text, network_source
-from firmware_gen.backends.aot.rings import find_rings
 from firmware_gen.backends.aot.source import Source
 from firmware_gen.backends.base import BackendMemory, BackendOutput
 from firmware_gen.backends.config_header import CONFIG_PATH, config_header, segment_files
@@ -126,12 +126,13 @@ def compile_network(
     fold_tables(program)
     fuse_convolutions(program, kind.looks_up)
     fuse_products(program, kind.multiplies)
-    layout = make_layout(program, find_rings(program))
-    plan = plan_memory(layout)
+    layout = arrange(program)
+    draft = kind(layout, plan_memory(layout, {}), Source(keeps_text=False))
+    draft.run()
+    plan = plan_memory(layout, draft.scratch_bytes)
     source = Source()
     emitter = kind(layout, plan, source)
     emitter.run()
-    plan = replace(plan, arena_bytes=plan.arena_bytes + aligned(emitter.scratch_bytes))
     files = {
         "model/network_aot.c": network_source(metadata, layout, plan, emitter, source).encode(),
         "model/network_aot.h": network_header_text(plan).encode(),
@@ -141,27 +142,28 @@ def compile_network(
 
 
 def _report(layout: Layout, plan: MemoryPlan, source: Source, kernels: str) -> dict[str, Any]:
-    values = layout.program.values
+    program = layout.program
+    names = {b: program.values[b.value].name for b in layout.buffers if b.kind == "arena"}
+    names |= {b: f"scratch of {program.nodes[i].label}" for i, b in plan.scratch.items()}
     return {
         "kernels": kernels,
         "kernel_functions": sorted(source.kernels),
         "layers": source.layer_table,
         "arena_bytes": plan.arena_bytes,
         "arena_lower_bound_bytes": plan.lower_bound_bytes,
-        "steps": len(layout.program.nodes),
+        "steps": len(program.nodes),
         "rings": [
             {"state": ring.state.name, "rows": ring.rows, "running_sum": ring.window is not None}
             for ring in layout.rings
         ],
         "buffers": [
             {
-                "name": values[b.value].name,
+                "name": name,
                 "offset": b.offset,
                 "size_bytes": b.size_bytes,
                 "first": b.first,
                 "last": b.last,
             }
-            for b in layout.buffers
-            if b.kind == "arena"
+            for b, name in names.items()
         ],
     }

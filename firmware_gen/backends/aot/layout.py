@@ -2,8 +2,8 @@
 
 Every value has a placement: a buffer, an offset and a stride per axis. A slice is a view of its
 source; the inputs of a concatenation or a padding are written straight into its output; a reshape
-shares its input's memory where the strides allow. What cannot be aliased is copied by the node
-that would otherwise vanish.
+shares its input's memory where the strides allow. What is split, worked on and concatenated again
+stays where it is. What cannot be aliased is copied by the node that would otherwise vanish.
 """
 
 from __future__ import annotations
@@ -140,31 +140,37 @@ def _reshape(placement: Placement, old: tuple[int, ...], new: tuple[int, ...]) -
     return Placement(placement.buffer, placement.offset, tuple(strides), placement.in_newest_row)
 
 
-def make_layout(program: Program, rings: tuple[Ring, ...]) -> Layout:
+def make_layout(
+    program: Program, rings: tuple[Ring, ...], copied: frozenset[int] = frozenset()
+) -> Layout:
     """Place every value.
 
     Args:
         program: The lowered program.
         rings: Its ring buffers.
+        copied: Inputs of concatenations that get memory of their own and are copied.
 
     Returns:
         The layout; offsets of buffers are set later by :mod:`memory`.
     """
-    return _Placer(program, rings).run()
+    return _Placer(program, rings, copied).run()
 
 
 class _Placer:
     """One run over a program."""
 
-    def __init__(self, program: Program, rings: tuple[Ring, ...]) -> None:
+    def __init__(self, program: Program, rings: tuple[Ring, ...], copied: frozenset[int]) -> None:
         self.program = program
         self.rings = rings
+        self.copied = copied
         self.layout = Layout(program, rings)
         self.links: dict[int, _Link] = {}
         self.fixed: dict[int, BufferKind] = {}
         self.ring_of_root = {ring.root: ring for ring in rings}
         self.vanished = {index for ring in rings for index in (ring.state.before, ring.state.after)}
         self.ring_values = {ring.extended for ring in rings}
+        self.pads = {n.outputs[0]: n for n in program.nodes if isinstance(n, Pad)}
+        self.part_of: dict[int, tuple[int, int]] = {}  # into what, from which channel
 
     def run(self) -> Layout:
         self._fix_ends()
@@ -179,6 +185,9 @@ class _Placer:
                 self._link_slice(node)
             elif isinstance(node, Reshape):
                 self._link_reshape(node.inputs[0], node.outputs[0])
+        for node in self.program.nodes:
+            if isinstance(node, Concat) and node.outputs[0] not in self.ring_values:
+                self._share_source(node)
         for node in self.program.nodes:
             for index in (*node.inputs, *node.outputs):
                 if index not in self.vanished:
@@ -223,16 +232,110 @@ class _Placer:
     def _link_pad(self, node: Pad) -> None:
         x, y = (self.program.values[i] for i in (node.inputs[0], node.outputs[0]))
         image = len(y.shape) == 4 and y.shape[0] == 1 and x.shape[3] == y.shape[3]
-        if image and y.dtype == "int8" and self._free(y.index):
+        if not image or y.dtype != "int8" or not self._free(y.index):
+            return
+        if self._free(x.index):
             self._link(x.index, y.index, node.before)
+            self.part_of[x.index] = y.index, 0
+        else:
+            self._link_inner_pad(node)
+
+    def _link_inner_pad(self, node: Pad) -> None:
+        """Put a border into the wider one around what the padded value is a part of."""
+        channel, index = 0, node.inputs[0]
+        while index in self.part_of:
+            index, begin = self.part_of[index]
+            outer = self.pads.get(index)
+            if outer is None:
+                channel += begin
+                continue
+            shapes = [self.program.values[n.outputs[0]].shape for n in (node, outer)]
+            inside = self.program.values[node.inputs[0]].shape
+            for axis in (1, 2):
+                after, room = (
+                    shape[axis] - inside[axis] - n.before[axis]
+                    for shape, n in zip(shapes, (node, outer), strict=True)
+                )
+                if node.before[axis] > outer.before[axis] or after > room:
+                    return
+            if node.value == outer.value:
+                begin_at = [o - n for o, n in zip(outer.before, node.before, strict=True)]
+                self._link(node.outputs[0], index, (0, begin_at[1], begin_at[2], channel))
+            return
 
     def _link_concat(self, node: Concat) -> None:
         start = 0
         rank = len(self.program.values[node.outputs[0]].shape)
         for index in node.inputs:
             begin = tuple(start if axis == node.axis else 0 for axis in range(rank))
-            self._link(index, node.outputs[0], begin)
+            if index not in self.copied and self._free(index):
+                self._link(index, node.outputs[0], begin)
+                if node.axis == rank - 1:
+                    self.part_of[index] = node.outputs[0], start
             start += self.program.values[index].shape[node.axis]
+
+    def _share_source(self, node: Concat) -> None:
+        """Put what was split into the memory of what is concatenated from its parts."""
+        y = self.program.values[node.outputs[0]]
+        found = self._split_source(node)
+        if found is None:
+            return
+        source, kept = found
+        x = self.program.values[source]
+        if not self._free(source) or (x.shape, x.dtype) != (y.shape, y.dtype):
+            return
+        last_read = self._last_read(source, kept)
+        written = [self._first_write(index) for index in node.inputs if index not in kept]
+        if all(last_read < position for position in written):
+            self._link(source, y.index, (0,) * len(y.shape))
+
+    def _split_source(self, node: Concat) -> tuple[int, set[int]] | None:
+        """What slices among the inputs, in their own places, are parts of; and those slices."""
+        producers = {output: n for n in self.program.nodes for output in n.outputs}
+        sources: dict[int, set[int]] = {}
+        start = 0
+        for index in node.inputs:
+            part = producers.get(index)
+            shape = self.program.values[index].shape
+            begin = tuple(start if axis == node.axis else 0 for axis in range(len(shape)))
+            start += shape[node.axis]
+            linked = self.links.get(index)
+            if (
+                isinstance(part, Slice)
+                and part.begin == begin
+                and part.shape == shape
+                and set(part.steps) == {1}
+                and linked is not None
+                and linked.parent == node.outputs[0]
+            ):
+                sources.setdefault(part.inputs[0], set()).add(index)
+        if not sources:
+            return None
+        return max(sources.items(), key=lambda item: (len(item[1]), -item[0]))
+
+    def _last_read(self, value: int, besides: set[int]) -> int:
+        """Last position that reads a value or a view of it, but for some views."""
+        last = -1
+        for position, node in enumerate(self.program.nodes):
+            if value not in node.inputs or besides.intersection(node.outputs):
+                continue
+            last = max(last, position)
+            for output in node.outputs:
+                link = self.links.get(output)
+                if link is not None and link.parent == value:
+                    last = max(last, self._last_read(output, besides))
+        return last
+
+    def _first_write(self, value: int) -> int:
+        """First position that writes to the memory of a value or of what is placed inside it."""
+        inside = {value}
+        while True:
+            more = {child for child, link in self.links.items() if link.parent in inside} - inside
+            if not more:
+                break
+            inside |= more
+        positions = [i for i, n in enumerate(self.program.nodes) if inside.intersection(n.outputs)]
+        return min(positions, default=-1)
 
     def _link_slice(self, node: Slice) -> None:
         child, parent = node.outputs[0], node.inputs[0]

@@ -24,6 +24,7 @@ class Source:
     """The generated file while it is written.
 
     Attributes:
+        keeps_text: Whether constants are written out; a draft that only asks for memory needs none.
         constants: Definitions of weights and tables.
         layers: One function per node that does something.
         calls: Statements of the frame function.
@@ -32,6 +33,7 @@ class Source:
         layer_table: Function, origin and cost of every layer, for reports.
     """
 
+    keeps_text: bool = True
     constants: list[str] = field(default_factory=list)
     layers: list[str] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
@@ -56,11 +58,12 @@ class Source:
         if key in self._known:
             self._used[self._known[key]] = flat.nbytes
             return self._known[key]
-        kind = C_TYPES[flat.dtype.name]
-        body = wrapped(str(int(value)) for value in flat)
-        self.constants.append(
-            f"static const {kind} {name}[{flat.size}] IMSE_WEIGHTS = {{\n{body}\n}};"
-        )
+        if self.keeps_text:
+            kind = C_TYPES[flat.dtype.name]
+            body = wrapped(str(int(value)) for value in flat)
+            self.constants.append(
+                f"static const {kind} {name}[{flat.size}] IMSE_WEIGHTS = {{\n{body}\n}};"
+            )
         self._known[key] = self._define(name, flat.nbytes)
         return name
 

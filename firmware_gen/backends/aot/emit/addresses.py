@@ -31,7 +31,7 @@ class Addresses:
 
     Attributes:
         index: Position of the node that is being written.
-        scratch_bytes: Memory behind the arena that the kernels need.
+        scratch_bytes: Memory that the kernels of a layer need, by position of its node.
     """
 
     def __init__(self, layout: Layout, plan: MemoryPlan, source: Source) -> None:
@@ -40,7 +40,7 @@ class Addresses:
         self.plan = plan
         self.source = source
         self.index = 0
-        self.scratch_bytes = 0
+        self.scratch_bytes: dict[int, int] = {}
 
     replacements: ClassVar[Mapping[str, str]] = {}
     """Kernels of a set that take the arguments of a portable kernel, by its name."""
@@ -102,6 +102,7 @@ class Addresses:
         return nest(shape, tuple(strides), (True, *dense))
 
     def scratch(self, words: int) -> str:
-        """C expression of scratch memory behind the arena, shared by all layers."""
-        self.scratch_bytes = max(self.scratch_bytes, 4 * words)
-        return f"IMSE_S32(imse_arena + {self.plan.arena_bytes})"
+        """C expression of scratch memory in the arena; all of one layer's is the same."""
+        self.scratch_bytes[self.index] = max(self.scratch_bytes.get(self.index, 0), 4 * words)
+        place = self.plan.scratch.get(self.index)
+        return f"IMSE_S32(imse_arena + {place.offset if place else 0})"

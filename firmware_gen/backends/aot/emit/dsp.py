@@ -42,11 +42,7 @@ _EXACT_HALF = (1 << 30, 0)
 
 
 class DspEmitter(Emitter):
-    """Writes the layers with the DSP kernels where they apply.
-
-    Attributes:
-        scratch_bytes: Scratch behind the arena that the kernels need.
-    """
+    """Writes the layers with the DSP kernels where they apply."""
 
     @staticmethod
     def looks_up(program: Program, node: Convolution) -> bool:

@@ -127,8 +127,7 @@ class MoveLayers(Addresses):
             return fill + move
         to = self.at(output)
         lines = []
-        for start, length, count, pitch in segments:
-            loops = (Loop(count, (pitch,)),) if count > 1 else ()
+        for start, length, loops in segments:
             spot = f"{to} + {start}{advance(loops, 0)}"
             lines += looped(loops, [f"memset({spot}, {node.value}, {length});"])
         return lines + move
@@ -165,33 +164,47 @@ class MoveLayers(Addresses):
         return lines
 
 
+Segment = tuple[int, int, tuple[Loop, ...]]
+
+
 def _border(
     inside: tuple[int, ...],
     outside: tuple[int, ...],
     before: tuple[int, ...],
     strides: tuple[int, ...],
-) -> list[tuple[int, int, int, int]] | None:
-    """Segments (start, length, count, pitch) of the border of a padded image.
+) -> list[Segment] | None:
+    """Segments of the border of a padded image: start, length and the loops around it.
 
     Returns:
-        The segments, or None when the border is not around the two middle axes of a dense image.
+        The segments, or None when the border is not around the two middle axes of an image.
     """
-    if len(outside) != 4 or outside[0] != 1 or inside[3] != outside[3]:
+    if len(outside) != 4 or outside[0] != 1 or inside[3] != outside[3] or strides[3] != 1:
         return None
     row, pixel = strides[1], strides[2]
-    if pixel != outside[3] or row != pixel * outside[2]:
-        return None
+    (height, width), channels = inside[1:3], outside[3]
     top, left = before[1], before[2]
-    height, width = inside[1], inside[2]
-    bottom = outside[1] - top - height
-    right = outside[2] - left - width
-    segments = []
-    if top * row + left * pixel:
-        segments.append((0, top * row + left * pixel, 1, 0))
-    if height > 1 and left + right:
-        start = top * row + (left + width) * pixel
-        segments.append((start, (left + right) * pixel, height - 1, row))
-    last = (top + height - 1) * row + (left + width) * pixel
-    if right * pixel + bottom * row:
-        segments.append((last, right * pixel + bottom * row, 1, 0))
-    return segments
+    bottom, right = outside[1] - top - height, outside[2] - left - width
+    segments: list[Segment]
+    if pixel == channels and row == pixel * outside[2]:
+        last = (top + height - 1) * row + (left + width) * pixel
+        between = (left + right) * pixel
+        segments = [
+            (0, top * row + left * pixel, ()),
+            (top * row + (left + width) * pixel, between, _loops((height - 1, row))),
+            (last, right * pixel + bottom * row, ()),
+        ]
+    else:
+        inner = top * row
+        whole_rows = (outside[2], pixel)
+        segments = [
+            (0, channels, _loops((top, row), whole_rows)),
+            (inner + height * row, channels, _loops((bottom, row), whole_rows)),
+            (inner, channels, _loops((height, row), (left, pixel))),
+            (inner + (left + width) * pixel, channels, _loops((height, row), (right, pixel))),
+        ]
+    return [s for s in segments if s[1] and all(loop.extent for loop in s[2])]
+
+
+def _loops(*levels: tuple[int, int]) -> tuple[Loop, ...]:
+    """Loops by extent and step, without those of one iteration."""
+    return tuple(Loop(extent, (step,)) for extent, step in levels if extent != 1)
