@@ -104,5 +104,10 @@ class Addresses:
     def scratch(self, words: int) -> str:
         """C expression of scratch memory in the arena; all of one layer's is the same."""
         self.scratch_bytes[self.index] = max(self.scratch_bytes.get(self.index, 0), 4 * words)
+        return f"IMSE_S32(imse_arena + {self.scratch_offset})"
+
+    @property
+    def scratch_offset(self) -> int:
+        """Where the scratch memory of the layer that is being written lies in the arena."""
         place = self.plan.scratch.get(self.index)
-        return f"IMSE_S32(imse_arena + {place.offset if place else 0})"
+        return place.offset if place else 0

@@ -87,7 +87,7 @@ class _Scratch:
 
     def take(self, size: int) -> Placement:
         """Dense memory of ``size`` bytes."""
-        start = self.emitter.plan.arena_bytes + self.used
+        start = self.emitter.scratch_offset + self.used
         self.used += -(-size // 16) * 16
         self.emitter.scratch(self.used // 4)
         return Placement(Buffer("arena", -1, size, offset=start), 0, (1,))
