@@ -1,6 +1,6 @@
 /* The network 'test' compiled ahead of time. Generated, do not edit.
  * 10 layers, 0 multiply-accumulates per frame.
- * Arena 4976 bytes, state 240 bytes. */
+ * Arena 4912 bytes, state 240 bytes. */
 #include "network_aot.h"
 
 #include <stdint.h>
@@ -223,9 +223,9 @@ static const int8_t table_013[256] IMSE_WEIGHTS = {
 /* border of CONV_2D 't_2' */
 /* 1x1x16x3 -> 1x1x19x3 */
 IMSE_LAYER layer_000_pad(void) {
-  memset(imse_arena + 64 + 0, 3, 3);
-  memset(imse_arena + 64 + 51, 3, 6);
-  imse_copy_rows((imse_arena + 67), 0, (imse_features), 0, 48, 1);
+  memset(imse_arena + 128 + 0, 3, 3);
+  memset(imse_arena + 128 + 51, 3, 6);
+  imse_copy_rows((imse_arena + 131), 0, (imse_features), 0, 48, 1);
 }
 
 /* CONV_2D 't_2' */
@@ -234,10 +234,10 @@ IMSE_LAYER layer_001_conv(void) {
   static const imse_conv_cmsis_t p = {
       .conv = {-3, -25, {2, 1}, {0, 0}, {1, 1}, {-128, 127}}, .input = {1, 1, 19, 3},
       .filter = {8, 1, 5, 3}, .output = {1, 1, 8, 8}, .weights = weights_001, .bias = bias_001,
-      .multiplier = multipliers_001, .shift = shifts_001, .buffer = imse_arena + 128,
+      .multiplier = multipliers_001, .shift = shifts_001, .buffer = imse_arena + 0,
       .buffer_bytes = 64,
   };
-  imse_conv_s8_cmsis(&p, imse_arena + 64, imse_arena + 0);
+  imse_conv_s8_cmsis(&p, imse_arena + 128, imse_arena + 64);
 }
 
 /* PRELU 't_5' */
@@ -247,7 +247,7 @@ IMSE_LAYER layer_002_prelu(void) {
       .positive = positive_002, .slopes = slopes_002, .n = 8, .in_pitch = 8, .out_pitch = 8,
       .zero_point = -25, .mantissa = 2134383589, .add = 29056, .shift = 8,
   };
-  imse_prelu_s8_dsp(&p, imse_arena + 0, imse_state + 8 + newest_of_3 * 80, 8);
+  imse_prelu_s8_dsp(&p, imse_arena + 64, imse_state + 8 + newest_of_3 * 80, 8);
 }
 
 /* DEPTHWISE_CONV_2D 't_15' */
@@ -256,13 +256,13 @@ IMSE_LAYER layer_006_depthwise(void) {
   static const imse_dwconv_cmsis_t p = {
       .conv = {-113, -4, 1, {1, 1}, {0, 0}, {1, 1}, {-128, 127}}, .input = {1, 3, 10, 8},
       .filter = {1, 3, 3, 8}, .output = {1, 1, 8, 8}, .weights = weights_006, .bias = bias_006,
-      .multiplier = multipliers_006, .shift = shifts_006, .buffer = imse_arena + 368,
+      .multiplier = multipliers_006, .shift = shifts_006, .buffer = imse_arena + 240,
       .buffer_bytes = 4600,
   };
-  imse_copy_rows(imse_arena + 128 + 0, 8, imse_state + 0 + imse_row(newest_of_3, 2, 3) * 80, 8, 8, 10);
-  imse_copy_rows(imse_arena + 128 + 80, 8, imse_state + 0 + imse_row(newest_of_3, 1, 3) * 80, 8, 8, 10);
-  imse_copy_rows(imse_arena + 128 + 160, 8, imse_state + 0 + newest_of_3 * 80, 8, 8, 10);
-  imse_dwconv_s8_cmsis(&p, imse_arena + 128, imse_arena + 0);
+  imse_copy_rows(imse_arena + 0 + 0, 8, imse_state + 0 + imse_row(newest_of_3, 2, 3) * 80, 8, 8, 10);
+  imse_copy_rows(imse_arena + 0 + 80, 8, imse_state + 0 + imse_row(newest_of_3, 1, 3) * 80, 8, 8, 10);
+  imse_copy_rows(imse_arena + 0 + 160, 8, imse_state + 0 + newest_of_3 * 80, 8, 8, 10);
+  imse_dwconv_s8_cmsis(&p, imse_arena + 0, imse_arena + 4848);
 }
 
 /* HARD_SWISH 't_21', MUL 't_22' */
@@ -273,7 +273,7 @@ IMSE_LAYER layer_009_mul(void) {
       .n = 4,
   };
   for (int32_t i0 = 0; i0 < 8; ++i0) {
-    imse_mul_table_s8_dsp(&p, imse_arena + 0 + i0 * 8, imse_arena + 4 + i0 * 8, imse_arena + 64 + i0 * 4);
+    imse_mul_table_s8_dsp(&p, imse_arena + 4848 + i0 * 8, imse_arena + 4852 + i0 * 8, imse_arena + 64 + i0 * 4);
   }
 }
 
@@ -283,10 +283,10 @@ IMSE_LAYER layer_010_conv(void) {
   static const imse_conv_cmsis_t p = {
       .conv = {-104, 96, {1, 1}, {0, 0}, {1, 1}, {-128, 127}}, .input = {1, 1, 8, 4},
       .filter = {8, 1, 1, 4}, .output = {1, 1, 8, 8}, .weights = weights_010, .bias = bias_010,
-      .multiplier = multipliers_010, .shift = shifts_010, .buffer = imse_arena + 128,
+      .multiplier = multipliers_010, .shift = shifts_010, .buffer = imse_arena + 0,
       .buffer_bytes = 64,
   };
-  imse_conv_s8_cmsis(&p, imse_arena + 64, imse_arena + 0);
+  imse_conv_s8_cmsis(&p, imse_arena + 64, imse_arena + 160);
 }
 
 /* ADD 't_26' */
@@ -296,7 +296,7 @@ IMSE_LAYER layer_011_add(void) {
       .small = shares_011, .big_factor = 1048576, .mantissa = 1865723302, .add = 32768,
       .shift = 16, .n = 64,
   };
-  imse_add_s8_dsp(&p, imse_arena + 0, imse_state + 8 + newest_of_3 * 80, imse_arena + 64);
+  imse_add_s8_dsp(&p, imse_arena + 160, imse_state + 8 + newest_of_3 * 80, imse_arena + 160);
 }
 
 /* CONV_2D 't_28' */
@@ -305,27 +305,27 @@ IMSE_LAYER layer_012_conv(void) {
   static const imse_conv_cmsis_t p = {
       .conv = {0, -84, {1, 1}, {0, 0}, {1, 1}, {-128, 127}}, .input = {1, 1, 8, 8},
       .filter = {2, 1, 1, 8}, .output = {1, 1, 8, 2}, .weights = weights_012, .bias = bias_012,
-      .multiplier = multipliers_012, .shift = shifts_012, .buffer = imse_arena + 128,
+      .multiplier = multipliers_012, .shift = shifts_012, .buffer = imse_arena + 0,
       .buffer_bytes = 64,
   };
-  imse_conv_s8_cmsis(&p, imse_arena + 64, imse_arena + 0);
+  imse_conv_s8_cmsis(&p, imse_arena + 160, imse_arena + 64);
 }
 
 /* LOGISTIC 't_30' */
 /* 1x1x8x2 -> 1x1x8x2 */
 IMSE_LAYER layer_013_table(void) {
-  imse_table_s8(table_013, imse_arena + 0, imse_mask, 16);
+  imse_table_s8(table_013, imse_arena + 64, imse_mask, 16);
 }
 
 /* BATCH_MATMUL 't_33' */
 /* 1x1x8x8 1x1x8x8 -> 1x1x8x8 */
 IMSE_LAYER layer_015_matmul(void) {
   static const imse_matmul_dsp_t p = {
-      .out = {0, 1374389589, 448, 7}, .scratch = IMSE_S32(imse_arena + 128), .a_offset = 0,
+      .out = {0, 1374389589, 448, 7}, .scratch = IMSE_S32(imse_arena + 0), .a_offset = 0,
       .b_offset = 0, .rows = 8, .depth = 8, .cols = 8, .a_row = 8, .a_col = 1, .b_row = 1,
       .b_col = 8, .out_row = 8,
   };
-  imse_matmul_s8_dsp(&p, imse_arena + 64, imse_arena + 64, imse_phase);
+  imse_matmul_s8_dsp(&p, imse_arena + 160, imse_arena + 160, imse_phase);
 }
 
 void imse_network_reset(void) {

@@ -1,6 +1,6 @@
 /* The network 'test' compiled ahead of time. Generated, do not edit.
  * 8 layers, 0 multiply-accumulates per frame.
- * Arena 368 bytes, state 240 bytes. */
+ * Arena 304 bytes, state 240 bytes. */
 #include "network_aot.h"
 
 #include <stdint.h>
@@ -281,9 +281,9 @@ static const int32_t weights_011[16] IMSE_WEIGHTS = {
 /* border of CONV_2D 't_2' */
 /* 1x1x16x3 -> 1x1x19x3 */
 IMSE_LAYER layer_000_pad(void) {
-  memset(imse_arena + 0 + 0, 3, 3);
-  memset(imse_arena + 0 + 51, 3, 6);
-  imse_copy_rows((imse_arena + 3), 0, (imse_features), 0, 48, 1);
+  memset(imse_arena + 64 + 0, 3, 3);
+  memset(imse_arena + 64 + 51, 3, 6);
+  imse_copy_rows((imse_arena + 67), 0, (imse_features), 0, 48, 1);
 }
 
 /* CONV_2D 't_2', PRELU 't_5' */
@@ -291,11 +291,11 @@ IMSE_LAYER layer_000_pad(void) {
 IMSE_LAYER layer_001_conv(void) {
   static const imse_conv_dsp_t p = {
       .weights = weights_001, .tables = tables_001 + 128, .table_step = 256,
-      .scratch = IMSE_S32(imse_arena + 128), .taps = 1, .run = 15, .pixels = 8, .step = 6,
+      .scratch = IMSE_S32(imse_arena + 0), .taps = 1, .run = 15, .pixels = 8, .step = 6,
       .out_channels = 8, .out_pitch = 8,
   };
   static const int8_t *const tap[1] = {
-      imse_arena + 0,
+      imse_arena + 64,
   };
   imse_conv_table_s8_dsp(&p, tap, imse_state + 8 + newest_of_3 * 80);
 }
@@ -304,12 +304,12 @@ IMSE_LAYER layer_001_conv(void) {
 /* 1x3x10x8 -> 1x1x8x8 */
 IMSE_LAYER layer_005_depthwise(void) {
   static const imse_dwconv3_dsp_t p = {
-      .weights = weights_005, .params = channels_005, .scratch = IMSE_S32(imse_arena + 128),
+      .weights = weights_005, .params = channels_005, .scratch = IMSE_S32(imse_arena + 0),
       .columns = 3, .pixels = 8, .strip = 8, .step = 8, .channels = 8, .out_pitch = 8,
   };
   const int8_t *tap[3];
   imse_ring_taps(tap, imse_state + 0, newest_of_3, 3, 80, 1, 8);
-  imse_dwconv3_s8_dsp(&p, tap, imse_arena + 0);
+  imse_dwconv3_s8_dsp(&p, tap, imse_arena + 240);
 }
 
 /* HARD_SWISH 't_21', MUL 't_22' */
@@ -320,7 +320,7 @@ IMSE_LAYER layer_008_mul(void) {
       .n = 4,
   };
   for (int32_t i0 = 0; i0 < 8; ++i0) {
-    imse_mul_table_s8_dsp(&p, imse_arena + 0 + i0 * 8, imse_arena + 4 + i0 * 8, imse_arena + 64 + i0 * 4);
+    imse_mul_table_s8_dsp(&p, imse_arena + 240 + i0 * 8, imse_arena + 244 + i0 * 8, imse_arena + 0 + i0 * 4);
   }
 }
 
@@ -329,13 +329,13 @@ IMSE_LAYER layer_008_mul(void) {
 IMSE_LAYER layer_009_conv(void) {
   static const imse_conv_dsp_t p = {
       .weights = weights_009, .tables = NULL, .table_step = 0,
-      .scratch = IMSE_S32(imse_arena + 128), .taps = 1, .run = 4, .pixels = 8, .step = 4,
+      .scratch = IMSE_S32(imse_arena + 32), .taps = 1, .run = 4, .pixels = 8, .step = 4,
       .out_channels = 8, .out_pitch = 8,
   };
   static const int8_t *const tap[1] = {
-      imse_arena + 64,
+      imse_arena + 0,
   };
-  imse_conv_s8_dsp(&p, tap, imse_arena + 0);
+  imse_conv_s8_dsp(&p, tap, imse_arena + 160);
 }
 
 /* ADD 't_26' */
@@ -345,7 +345,7 @@ IMSE_LAYER layer_010_add(void) {
       .small = shares_010, .big_factor = 1048576, .mantissa = 1865723302, .add = 32768,
       .shift = 16, .n = 64,
   };
-  imse_add_s8_dsp(&p, imse_arena + 0, imse_state + 8 + newest_of_3 * 80, imse_arena + 64);
+  imse_add_s8_dsp(&p, imse_arena + 160, imse_state + 8 + newest_of_3 * 80, imse_arena + 160);
 }
 
 /* CONV_2D 't_28', LOGISTIC 't_30' */
@@ -353,11 +353,11 @@ IMSE_LAYER layer_010_add(void) {
 IMSE_LAYER layer_011_conv(void) {
   static const imse_conv_dsp_t p = {
       .weights = weights_011, .tables = tables_011 + 128, .table_step = 0,
-      .scratch = IMSE_S32(imse_arena + 128), .taps = 1, .run = 8, .pixels = 8, .step = 8,
+      .scratch = IMSE_S32(imse_arena + 0), .taps = 1, .run = 8, .pixels = 8, .step = 8,
       .out_channels = 2, .out_pitch = 2,
   };
   static const int8_t *const tap[1] = {
-      imse_arena + 64,
+      imse_arena + 160,
   };
   imse_conv_table_s8_dsp(&p, tap, imse_mask);
 }
@@ -366,11 +366,11 @@ IMSE_LAYER layer_011_conv(void) {
 /* 1x1x8x8 1x1x8x8 -> 1x1x8x8 */
 IMSE_LAYER layer_013_matmul(void) {
   static const imse_matmul_dsp_t p = {
-      .out = {0, 1374389589, 448, 7}, .scratch = IMSE_S32(imse_arena + 128), .a_offset = 0,
+      .out = {0, 1374389589, 448, 7}, .scratch = IMSE_S32(imse_arena + 0), .a_offset = 0,
       .b_offset = 0, .rows = 8, .depth = 8, .cols = 8, .a_row = 8, .a_col = 1, .b_row = 1,
       .b_col = 8, .out_row = 8,
   };
-  imse_matmul_s8_dsp(&p, imse_arena + 64, imse_arena + 64, imse_phase);
+  imse_matmul_s8_dsp(&p, imse_arena + 160, imse_arena + 160, imse_phase);
 }
 
 void imse_network_reset(void) {

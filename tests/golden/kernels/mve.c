@@ -1,6 +1,6 @@
 /* The network 'test' compiled ahead of time. Generated, do not edit.
  * 8 layers, 0 multiply-accumulates per frame.
- * Arena 272 bytes, state 240 bytes. */
+ * Arena 208 bytes, state 240 bytes. */
 #include "network_aot.h"
 
 #include <stdint.h>
@@ -253,9 +253,9 @@ static const int8_t weights_011[120] IMSE_WEIGHTS = {
 /* border of CONV_2D 't_2' */
 /* 1x1x16x3 -> 1x1x19x3 */
 IMSE_LAYER layer_000_pad(void) {
-  memset(imse_arena + 0 + 0, 3, 3);
-  memset(imse_arena + 0 + 51, 3, 6);
-  imse_copy_rows_mve((imse_arena + 3), 0, (imse_features), 0, 48, 1);
+  memset(imse_arena + 96 + 0, 3, 3);
+  memset(imse_arena + 96 + 51, 3, 6);
+  imse_copy_rows_mve((imse_arena + 99), 0, (imse_features), 0, 48, 1);
 }
 
 /* CONV_2D 't_2', PRELU 't_5' */
@@ -263,11 +263,11 @@ IMSE_LAYER layer_000_pad(void) {
 IMSE_LAYER layer_001_conv(void) {
   static const imse_conv_mve_t p = {
       .weights = weights_001, .tables = tables_001,
-      .scratch = IMSE_S8(IMSE_S32(imse_arena + 128)), .blocks = 1, .taps = 1, .run = 15,
+      .scratch = IMSE_S8(IMSE_S32(imse_arena + 0)), .blocks = 1, .taps = 1, .run = 15,
       .pixels = 8, .step = 6, .out_channels = 8, .out_pitch = 8, .staged = 0,
   };
   static const int8_t *const tap[1] = {
-      imse_arena + 0,
+      imse_arena + 96,
   };
   imse_conv16_tables_s8_mve(&p, tap, imse_state + 8 + newest_of_3 * 80);
 }
@@ -294,21 +294,21 @@ IMSE_LAYER layer_008_mul(void) {
   static const imse_grid_t grid = {
       .rows = 8, .n = 4, .a_step = 1, .b_step = 1, .a_pitch = 8, .b_pitch = 8, .out_pitch = 4,
   };
-  imse_mul_table_s8_mve(&p, table_008, &grid, imse_arena + 0, imse_arena + 4, imse_arena + 64);
+  imse_mul_table_s8_mve(&p, table_008, &grid, imse_arena + 0, imse_arena + 4, imse_arena + 96);
 }
 
 /* CONV_2D 't_24' */
 /* 1x1x8x4 -> 1x1x8x8 */
 IMSE_LAYER layer_009_conv(void) {
   static const imse_conv_mve_t p = {
-      .weights = weights_009, .tables = 0, .scratch = IMSE_S8(IMSE_S32(imse_arena + 128)),
+      .weights = weights_009, .tables = 0, .scratch = IMSE_S8(IMSE_S32(imse_arena + 0)),
       .blocks = 1, .taps = 1, .run = 4, .pixels = 8, .step = 4, .out_channels = 8,
       .out_pitch = 8, .staged = 0,
   };
   static const int8_t *const tap[1] = {
-      imse_arena + 64,
+      imse_arena + 96,
   };
-  imse_conv16_s8_mve(&p, tap, imse_arena + 0);
+  imse_conv16_s8_mve(&p, tap, imse_arena + 144);
 }
 
 /* ADD 't_26' */
@@ -322,7 +322,7 @@ IMSE_LAYER layer_010_add(void) {
   static const imse_grid_t grid = {
       .rows = 1, .n = 64, .a_step = 1, .b_step = 1, .a_pitch = 0, .b_pitch = 0, .out_pitch = 0,
   };
-  imse_add_s8_mve(&p, &grid, imse_state + 8 + newest_of_3 * 80, imse_arena + 0, imse_arena + 64);
+  imse_add_s8_mve(&p, &grid, imse_state + 8 + newest_of_3 * 80, imse_arena + 144, imse_arena + 144);
 }
 
 /* CONV_2D 't_28', LOGISTIC 't_30' */
@@ -330,11 +330,11 @@ IMSE_LAYER layer_010_add(void) {
 IMSE_LAYER layer_011_conv(void) {
   static const imse_conv_mve_t p = {
       .weights = weights_011, .tables = tables_011,
-      .scratch = IMSE_S8(IMSE_S32(imse_arena + 128)), .blocks = 1, .taps = 1, .run = 8,
+      .scratch = IMSE_S8(IMSE_S32(imse_arena + 0)), .blocks = 1, .taps = 1, .run = 8,
       .pixels = 8, .step = 8, .out_channels = 2, .out_pitch = 2, .staged = 1,
   };
   static const int8_t *const tap[1] = {
-      imse_arena + 64,
+      imse_arena + 144,
   };
   imse_conv16_table_s8_mve(&p, tap, imse_mask);
 }
@@ -343,11 +343,11 @@ IMSE_LAYER layer_011_conv(void) {
 /* 1x1x8x8 1x1x8x8 -> 1x1x8x8 */
 IMSE_LAYER layer_013_matmul(void) {
   static const imse_matmul_mve_t p = {
-      .out = {1374389589, -7}, .scratch = IMSE_S16(IMSE_S32(imse_arena + 128)), .a_offset = 0,
+      .out = {1374389589, -7}, .scratch = IMSE_S16(IMSE_S32(imse_arena + 0)), .a_offset = 0,
       .b_offset = 0, .output_offset = 3, .rows = 8, .depth = 8, .cols = 8, .a_row = 8,
       .a_col = 1, .b_row = 1, .b_col = 8, .out_row = 8, .out_col = 1,
   };
-  imse_matmul_s8_mve(&p, imse_arena + 64, imse_arena + 64, imse_phase);
+  imse_matmul_s8_mve(&p, imse_arena + 144, imse_arena + 144, imse_phase);
 }
 
 void imse_network_reset(void) {

@@ -212,7 +212,7 @@ IMSE_LAYER layer_010_mul(void) {
       .high = 127,
   };
   for (int32_t i0 = 0; i0 < 8; ++i0) {
-    imse_mul_s8(&p, imse_arena + 64 + i0 * 4, 1, imse_arena + 4 + i0 * 8, 1, imse_arena + 96 + i0 * 4, 4);
+    imse_mul_s8(&p, imse_arena + 64 + i0 * 4, 1, imse_arena + 4 + i0 * 8, 1, imse_arena + 64 + i0 * 4, 4);
   }
 }
 
@@ -225,7 +225,7 @@ IMSE_LAYER layer_011_conv(void) {
       .step = 4, .out_channels = 8, .out_pitch = 8,
   };
   static const int8_t *const tap[1] = {
-      imse_arena + 96,
+      imse_arena + 64,
   };
   imse_conv_s8(&p, tap, imse_arena + 0);
 }
@@ -238,7 +238,7 @@ IMSE_LAYER layer_012_add(void) {
       .low = -128, .high = 127, .a = {1647863594, -4}, .b = {1073741824, 0}, .left_shift = 20,
       .sign = 1,
   };
-  imse_add_s8(&p, imse_state + 8 + newest_of_3 * 80, 1, imse_arena + 0, 1, imse_arena + 64, 64);
+  imse_add_s8(&p, imse_state + 8 + newest_of_3 * 80, 1, imse_arena + 0, 1, imse_arena + 0, 64);
 }
 
 /* CONV_2D 't_28' */
@@ -250,15 +250,15 @@ IMSE_LAYER layer_013_conv(void) {
       .out_pitch = 2,
   };
   static const int8_t *const tap[1] = {
-      imse_arena + 64,
+      imse_arena + 0,
   };
-  imse_conv_s8(&p, tap, imse_arena + 0);
+  imse_conv_s8(&p, tap, imse_arena + 64);
 }
 
 /* LOGISTIC 't_30' */
 /* 1x1x8x2 -> 1x1x8x2 */
 IMSE_LAYER layer_014_table(void) {
-  imse_table_s8(table_014, imse_arena + 0, imse_mask, 16);
+  imse_table_s8(table_014, imse_arena + 64, imse_mask, 16);
 }
 
 /* BATCH_MATMUL 't_33' */
@@ -268,7 +268,7 @@ IMSE_LAYER layer_016_matmul(void) {
       .out = {1374389589, -7}, .a_offset = 0, .b_offset = 0, .output_offset = 3, .rows = 8,
       .depth = 8, .cols = 8, .a_row = 8, .a_col = 1, .b_row = 1, .b_col = 8, .out_row = 8,
   };
-  imse_matmul_s8(&p, imse_arena + 64, imse_arena + 64, imse_phase);
+  imse_matmul_s8(&p, imse_arena + 0, imse_arena + 0, imse_phase);
 }
 
 void imse_network_reset(void) {
