@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -93,7 +94,7 @@ def open_device(build: BuildFolder, on: str) -> Iterator[Device]:
             )
         build_id = FirmwareImage(build.artifact("elf")).build_id
         transport = SerialTransport(port, target.board.uart.baud)
-        with DeviceLink(transport) as link:
+        with DeviceLink(transport, first_sequence=secrets.randbelow(1 << 16)) as link:
             yield Device("serial", link, "cycles", 1.0, None, build_id)
     elif on in ("emulator", "unicorn", "qemu"):
         emulator = target.board.emulator

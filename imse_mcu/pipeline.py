@@ -184,6 +184,8 @@ def _finish(
     if compiled is not None and runtime == "tflm" and target.board.emulator is not None:
         place = BuildFolder(staging, record)
         project, compiled = _fit_arena(place, host, project, compiled, reporter)
+    if compiled is not None and runtime == "tflm":
+        _say_which_kernels(BuildFolder(staging, record), reporter)
     proof = None
     if compiled is not None and target.board.emulator is not None:
         place = BuildFolder(staging, record)
@@ -320,6 +322,18 @@ def _compile(staging: Path, project: FirmwareProject, reporter: Reporter) -> Bui
         )
     with reporter.stage("compiling the firmware"):
         return compile_project(staging, project.target, plan=project.plan, definitions=definitions)
+
+
+def _say_which_kernels(place: BuildFolder, reporter: Reporter) -> None:
+    """Warns of an interpreter that computes without CMSIS-NN, which is several times slower."""
+    from targets.emulators.image import FirmwareImage
+
+    names = FirmwareImage(place.artifact("elf")).symbols
+    if not any(name.startswith(("arm_convolve", "arm_nn")) for name in names):
+        reporter.note(
+            "warning: this TFLM was built without CMSIS-NN, its kernels are several times slower "
+            "(OPTIMIZED_KERNEL_DIR=cmsis_nn)"
+        )
 
 
 def _fit_arena(

@@ -100,17 +100,24 @@ class DeviceLink:
         transport: Where the bytes go.
         timeout_s: Longest wait for one answer, in seconds on the transport's clock.
         retries: How often a request is sent again before giving up.
+        first_sequence: Number of the first request. Where answers to an earlier conversation may
+            still be on their way, it must be another one than theirs: a random one.
     """
 
     def __init__(
-        self, transport: ByteTransport, *, timeout_s: float = 3.0, retries: int = 5
+        self,
+        transport: ByteTransport,
+        *,
+        timeout_s: float = 3.0,
+        retries: int = 5,
+        first_sequence: int = 0,
     ) -> None:
         self._transport = transport
         self._timeout_s = timeout_s
         self._retries = retries
         self._decoder = PacketDecoder()
         self._info: DeviceInfo | None = None
-        self._seq = 0
+        self._seq = first_sequence & 0xFFFF
         self._on_progress: Callable[[bytes], None] | None = None
         self._requests = 0
         self._retried = 0

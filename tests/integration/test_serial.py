@@ -5,36 +5,62 @@ from __future__ import annotations
 import json
 import os
 import pty
+import random
 import select
 import threading
+import time
 import tty
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from imse_mcu.buildfolder import BuildFolder
 from imse_mcu.cli.main import main
 from imse_mcu.core.audio_io import read_audio, write_wav
+from imse_mcu.pipeline import BuildOutcome
+from targets.emulators.image import FirmwareImage
 from targets.emulators.unicorn import UnicornMachine
+from targets.link import DeviceLink, LinkTimeoutError
+from targets.protocol import FrameResult
+from targets.transports import SerialTransport
 
 pytestmark = [pytest.mark.slow, pytest.mark.emulator]
 
 Damage = Callable[[bytes], bytes]
+_IDLE_S = 0.02
+
+
+@dataclass
+class Line:
+    """What happens to bytes between host and board; may be changed while it is in use.
+
+    Attributes:
+        to_board: Applied to what the host sends.
+        from_board: Applied to what the board sends.
+        delay: Seconds that the next bytes are held back.
+    """
+
+    to_board: Damage = bytes
+    from_board: Damage = bytes
+    delay: Callable[[], float] = lambda: 0.0
 
 
 @contextmanager
-def board_on_a_port(build: BuildFolder, damage: Damage = bytes) -> Iterator[str]:
+def board_on_a_port(build: BuildFolder, line: Line | None = None) -> Iterator[str]:
     """Runs the image behind a pseudo-terminal.
 
     Args:
         build: The build.
-        damage: Applied to what the board sends.
+        line: What happens to the bytes.
 
     Yields:
         Name of the port.
     """
+    line = line or Line()
     transport = UnicornMachine(build.target(), build.artifact("elf")).transport()
     board, host = pty.openpty()
     tty.setraw(board)
@@ -42,16 +68,23 @@ def board_on_a_port(build: BuildFolder, damage: Damage = bytes) -> Iterator[str]
     stop = threading.Event()
     failures: list[BaseException] = []
 
+    def send(data: bytes) -> None:
+        time.sleep(line.delay())
+        rest = memoryview(line.from_board(data))
+        while rest and not stop.is_set():
+            if select.select([], [board], [], 0.1)[1]:
+                rest = rest[os.write(board, rest) :]
+
     def serve() -> None:
         try:
             while not stop.is_set():
-                if not select.select([board], [], [], 0.02)[0]:
-                    continue
-                transport.write(os.read(board, 4096))
-                while data := transport.read(0.0):
-                    rest = memoryview(damage(data))
-                    while rest:
-                        rest = rest[os.write(board, rest) :]
+                if select.select([board], [], [], _IDLE_S)[0]:
+                    data = line.to_board(os.read(board, 4096))
+                    time.sleep(line.delay())
+                    transport.write(data)
+                # The board's time passes too: it gives up on a packet that does not go on.
+                while data := transport.read(_IDLE_S):
+                    send(data)
         except BaseException as error:  # noqa: BLE001 - shown by the test that uses it
             failures.append(error)
 
@@ -79,6 +112,22 @@ def source(tmp_path: Path, examples: Path) -> Path:
     return path
 
 
+def check_measured_cycles(build: Path, data: dict[str, Any]) -> None:
+    """What the board's counter said is in run.json, named as measured, and on the page."""
+    counts = data["frame_counts"]
+    assert len(counts) == data["frames"]
+    assert min(counts) > 0
+    measured = data["measured"]
+    assert measured["cycles_per_frame"]["value"] == round(sum(counts) / len(counts))
+    assert measured["cycles_per_frame"]["method"].startswith("measured: the board's cycle counter")
+    factor = sum(counts) / len(counts) * 62.5 / data["clock_hz"]
+    assert measured["real_time_factor"] == round(factor, 4)
+    assert json.loads((build / "run.json").read_text())["measured"] == measured
+    assert "measured on the board" in (build / "report.html").read_text()
+    report = json.loads((build / "report.json").read_text())
+    assert report["cycles_per_frame"]["method"].startswith("model: ")
+
+
 def test_clean_line(
     build_copy: Path, source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -87,6 +136,7 @@ def test_clean_line(
     data = json.loads(capsys.readouterr().out)
     assert data["place"] == "serial"
     assert data["counts"] == "cycles"
+    check_measured_cycles(build_copy, data)
     assert data["bit_exact"] is True
     assert data["line"]["retries"] == 0
     assert main(["run", str(build_copy), "--input", str(source), "-o", f"{tmp_path}/e.wav"]) == 0
@@ -108,7 +158,7 @@ def test_damaged_line_is_repaired(
             out.append(byte ^ 0x10 if sent % 20011 == 0 else byte)
         return bytes(out)
 
-    with board_on_a_port(BuildFolder.open(build_copy), damage) as port:
+    with board_on_a_port(BuildFolder.open(build_copy), Line(from_board=damage)) as port:
         assert stream(build_copy, source, tmp_path / "board.wav", port) == 0
     data = json.loads(capsys.readouterr().out)
     assert data["bit_exact"] is True
@@ -132,3 +182,95 @@ def test_board_with_another_model_is_refused(
     assert "holds model 000000000000" in message["message"]
     assert "imse-mcu flash" in message["hint"]
     assert not (tmp_path / "board.wav").exists()
+
+
+def test_board_with_another_image_of_the_same_model_is_refused(
+    build_copy: Path, source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build = BuildFolder.open(build_copy)
+    elf = build.artifact("elf")
+    right = elf.read_bytes()
+    build_id = bytes.fromhex(FirmwareImage(elf).build_id)
+    assert len(build_id) == 20
+    assert right.count(build_id) == 1
+    elf.write_bytes(right.replace(build_id, bytes(20)))
+    with board_on_a_port(build) as port:
+        elf.write_bytes(right)
+        assert stream(build_copy, source, tmp_path / "board.wav", port) != 0
+    message = json.loads(capsys.readouterr().out)["error"]
+    assert "runs image 000000000000… with the right model" in message["message"]
+    assert "imse-mcu flash" in message["hint"]
+
+
+def noisy(generator: random.Random, rate: float) -> Damage:
+    """Loses, changes or doubles each byte with a probability."""
+
+    def damage(data: bytes) -> bytes:
+        out = bytearray()
+        for byte in data:
+            kind = generator.randrange(3) if generator.random() < rate else None
+            if kind is None:
+                out.append(byte)
+            elif kind == 1:
+                out.append(byte ^ generator.randrange(1, 256))
+            elif kind == 2:
+                out += bytes([byte, byte])
+        return bytes(out)
+
+    return damage
+
+
+def converse(link: DeviceLink, frames: list[bytes]) -> list[FrameResult]:
+    link.hello()
+    link.reset()
+    return [link.process(frame, tensors=index == 1) for index, frame in enumerate(frames)]
+
+
+def what_was_computed(results: list[FrameResult]) -> list[tuple[bytes, object]]:
+    """All of it but the cycles."""
+    return [(result.pcm, result.tensors) for result in results]
+
+
+@pytest.mark.parametrize("kind", ["bytes", "delays", "both"])
+def test_a_bad_line_to_the_image_never_hangs_and_never_gives_a_wrong_frame(
+    kind: str, built: BuildOutcome, examples: Path
+) -> None:
+    build = built.folder
+    pcm = read_audio(examples / "noisy.wav").pcm[8000 : 8000 + 3 * 256]
+    frames = [pcm[i : i + 256].astype("<i2").tobytes() for i in range(0, len(pcm), 256)]
+    machine = UnicornMachine(build.target(), build.artifact("elf"))
+    expected = what_was_computed(converse(DeviceLink(machine.transport()), frames))
+    line = Line()
+    timeout_s, retries, seeds = 1.5, 3, 8
+    right, repaired = 0, 0
+    with board_on_a_port(build, line) as port:
+        for seed in range(seeds):
+            generator = random.Random(f"{kind} {seed}")
+            if kind != "delays":
+                rate = generator.choice([1 / 4000, 1 / 1500, 1 / 500])
+                line.to_board, line.from_board = noisy(generator, rate), noisy(generator, rate)
+            if kind != "bytes":
+                line.delay = lambda g=generator: g.choice([0.0, 0.0, 0.01, 0.05, 0.3])  # type: ignore[misc]
+            transport = SerialTransport(port, 921_600)
+            begin = time.monotonic()
+            with DeviceLink(
+                transport,
+                timeout_s=timeout_s,
+                retries=retries,
+                first_sequence=generator.randrange(1 << 16),
+            ) as link:
+                try:
+                    assert what_was_computed(converse(link, frames)) == expected
+                    right += 1
+                except LinkTimeoutError:
+                    pass  # an error that says so is a right answer of a bad line
+                repaired += link.counters.retries
+                requests = link.counters.requests
+            assert time.monotonic() - begin < requests * (retries + 1) * timeout_s + 5.0
+        line.to_board, line.from_board, line.delay = bytes, bytes, lambda: 0.0
+        with DeviceLink(
+            SerialTransport(port, 921_600), timeout_s=30.0, first_sequence=0x1234
+        ) as link:
+            assert what_was_computed(converse(link, frames)) == expected
+    assert right > 0
+    assert repaired > 0 or kind == "delays"

@@ -18,7 +18,7 @@ from targets.link import (
     LinkError,
     LinkTimeoutError,
 )
-from targets.protocol import DeviceError, DeviceInfo, ErrorCode
+from targets.protocol import DeviceError, DeviceInfo, ErrorCode, Packet, PacketType
 
 
 def _load_device() -> ModuleType:
@@ -151,6 +151,26 @@ def test_the_sequence_number_wraps() -> None:
     link._seq = 0xFFFE
     for index, frame in enumerate(frames(4)):
         assert link.process(frame).pcm == device.answer_to(frame, index)
+
+
+def test_answers_to_an_earlier_conversation_are_not_taken() -> None:
+    """They are still on their way, to requests of the same kinds, when the next one begins."""
+    line = device.SimulatedLine(device.FakeDevice())
+    earlier = DeviceLink(line, first_sequence=7)
+    earlier.hello()
+    earlier.reset()
+    first, second = frames(2)
+    earlier.process(first)
+    left_over = list(line._arrivals)
+    assert left_over == []
+    for kind in (PacketType.HELLO, PacketType.RESET, PacketType.FRAME):
+        payload = first if kind == PacketType.FRAME else b""
+        line.write(Packet(kind, 7 + kind - 1, payload).encode())
+    link = DeviceLink(line, first_sequence=0x4000)
+    assert link.hello() == device.INFO
+    link.reset()
+    assert link.process(second).pcm == device.answer_to(second, 0)
+    assert link.counters.stale_packets == 3
 
 
 def test_silence_is_an_error_that_says_what_to_check() -> None:

@@ -73,6 +73,9 @@ function(imse_tflm_abi file result)
   if(attributes MATCHES "Tag_ABI_VFP_args: VFP registers")
     set(floats "hardware floating-point ABI")
   endif()
+  if(attributes MATCHES "Tag_ABI_enum_size: int")
+    string(APPEND floats ", enumerations as int (-fno-short-enums)")
+  endif()
   if(NOT status EQUAL 0 OR "${processors}" STREQUAL "")
     set(${result} "no Arm code" PARENT_SCOPE)
   else()
@@ -132,6 +135,20 @@ endif()
 if(symbols MATCHES " T TfLiteIntArrayCreate\n")
   message(FATAL_ERROR "${IMSE_TFLM_LIBRARY} was built without TF_LITE_STATIC_MEMORY: build it with "
     "BUILD_TYPE=release")
+endif()
+
+# Headers and library of different versions: structures may differ, and the linker's words are worse.
+foreach(operator ${IMSE_TFLM_OPERATORS})
+  string(REGEX REPLACE "^.*:" "" function "${operator}")
+  string(REGEX REPLACE "_INT8$" "" function "${function}")
+  if(NOT function STREQUAL "-" AND NOT symbols MATCHES "${function}")
+    message(FATAL_ERROR "${IMSE_TFLM_LIBRARY} and the headers in TFLM_DIR='${TFLM_DIR}' are of "
+      "different versions: the library has no ${function}; build it from the same sources")
+  endif()
+endforeach()
+if(NOT symbols MATCHES " T arm_convolve_s8")
+  message(WARNING "${IMSE_TFLM_LIBRARY} was built without CMSIS-NN: its kernels are several times "
+    "slower; build it with OPTIMIZED_KERNEL_DIR=cmsis_nn")
 endif()
 
 # The headers must see what the library was built with: a release build has no messages, and the
