@@ -33,10 +33,11 @@ _TWIDDLE = np.stack([_WAVE[(_TURNS + _HALF) % len(_WAVE)], -_WAVE[_TURNS]], axis
 
 @dataclass(frozen=True)
 class Scale:
-    """Affine quantization of an int8 tensor: ``real = scale * (integer - zero_point)``."""
+    """Affine quantization of an integer tensor: ``real = scale * (integer - zero_point)``."""
 
     scale: float
     zero_point: int
+    dtype: str = "int8"
 
 
 def power(x: Float, exponent: float) -> Float:

@@ -21,6 +21,7 @@ f32 = np.float32
 N_FFT, HOP, BANDS = 510, 100, 256
 _HALF, _ROWS, _COLUMNS = 255, 15, 17
 _POWER_FLOOR = f32(1e-30)
+_MASK_LIMIT = f32(2.0)
 _MIN_FRAMES = 4
 
 
@@ -148,7 +149,12 @@ def _angle(im: Float, re: Float) -> Float:
     return np.where(large == 0, f32(0), angle).astype(f32, copy=False)
 
 
-def features_of(spectrum: Float, compression: float, scale: Scale) -> NDArray[np.int8]:
+def _exponent(compression: float) -> float:
+    """Half the compression, from its decimal value as the firmware takes it."""
+    return int(np.float64(f32(compression)) * 1e6 + 0.5) / 2e6
+
+
+def features_of(spectrum: Float, compression: float, scale: Scale) -> NDArray[np.signedinteger]:
     """The network's input as the firmware quantizes it.
 
     Args:
@@ -157,39 +163,24 @@ def features_of(spectrum: Float, compression: float, scale: Scale) -> NDArray[np
         scale: Quantization of the features.
 
     Returns:
-        int8 ``(frames, 256, 2)``: compressed magnitude and phase.
+        Integers ``(frames, 256, 2)``: compressed magnitude and phase.
     """
     re, im = spectrum[..., 0], spectrum[..., 1]
     squared = np.maximum(re * re + im * im, _POWER_FLOOR)
-    exponent = int(np.float64(f32(compression)) * 1e6 + 0.5) / 2e6
-    values = np.stack([power(squared, exponent), _angle(im, re)], axis=-1)
+    values = np.stack([power(squared, _exponent(compression)), _angle(im, re)], axis=-1)
     steps = values * (f32(1) / f32(scale.scale))
-    zero = scale.zero_point
-    return (round_saturate(steps, -128 - zero, 127 - zero) + zero).astype(np.int8)
-
-
-def mask_factors(mask: Scale, mask_limit: float, compression: float) -> Float:
-    """Factor on the plain magnitude for every int8 mask value, -128 first.
-
-    Args:
-        mask: Quantization of the mask.
-        mask_limit: Factor on the compressed magnitude for a mask of one.
-        compression: Exponent of the magnitude.
-
-    Returns:
-        float32 ``(256,)``.
-    """
-    real = np.maximum((np.arange(-128, 128) - mask.zero_point) * float(f32(mask.scale)), 0.0)
-    return np.asarray((mask_limit * real) ** (1.0 / compression), f32)
+    zero, limits = scale.zero_point, np.iinfo(scale.dtype)
+    integers = round_saturate(steps, limits.min - zero, limits.max - zero) + zero
+    return integers.astype(scale.dtype)
 
 
 def samples_of(
     spectrum: Float,
     level: float,
-    mask: NDArray[np.int8],
-    phase: NDArray[np.int8],
-    factors: Float,
-    phase_scale: Scale,
+    mask: NDArray[np.signedinteger],
+    phase: NDArray[np.signedinteger],
+    scales: tuple[Scale, Scale],
+    compression: float,
 ) -> NDArray[np.int16]:
     """Enhanced samples of a segment as the firmware puts them out.
 
@@ -198,14 +189,18 @@ def samples_of(
         level: Gain before the transform.
         mask: Network output ``(frames, 256)``.
         phase: Network output ``(frames, 256, 2)``.
-        factors: From :func:`mask_factors`.
-        phase_scale: Quantization of the phase output.
+        scales: Quantization of mask and phase.
+        compression: Exponent of the magnitudes that the mask applies to.
 
     Returns:
         int16 ``((frames - 1) * 100,)``.
     """
+    mask_scale, phase_scale = scales
     re, im = spectrum[..., 0], spectrum[..., 1]
-    factor = np.sqrt(re * re + im * im) * factors[mask.astype(np.int32) + 128]
+    levels = (mask.astype(np.int32) - mask_scale.zero_point).astype(f32)
+    levels = levels * (_MASK_LIMIT * f32(mask_scale.scale))
+    expansion = power(np.where(levels > 0, levels, f32(1)), 0.5 / _exponent(compression))
+    factor = np.where(levels > 0, np.sqrt(re * re + im * im) * expansion, f32(0))
     a = (phase[..., 0].astype(np.int32) - phase_scale.zero_point).astype(f32)
     b = (phase[..., 1].astype(np.int32) - phase_scale.zero_point).astype(f32)
     squared = a * a + b * b

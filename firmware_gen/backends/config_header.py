@@ -5,14 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from firmware_gen.backends.errors import BackendError
-from firmware_gen.frontend_tables import float32_literal, literal_lines
 from quantize.artifact import QuantizedModel
 from quantize.inspect import Tensor
 
 CONFIG_PATH = "model/imse_model_config.h"
-MASK_PATH = "model/imse_segment_mask.h"
-
-_MASK_LIMIT = 2.0
 
 
 def config_header(model: QuantizedModel) -> bytes:
@@ -25,23 +21,28 @@ def config_header(model: QuantizedModel) -> bytes:
         The file's content.
 
     Raises:
-        BackendError: Features, mask or phase are missing, or are not int8.
+        BackendError: Features, mask or phase are missing or of another type than the front end's.
     """
     frontend, level = model.metadata.frontend, model.metadata.frontend.level
-    features = _end(model, "features", model.metadata.inputs.get("features"))
-    mask = _end(model, "mask", model.metadata.outputs.get("mask"))
-    phase = _end(model, "phase", model.metadata.outputs.get("phase"))
+    frames = segment_frames(model)
+    known = ("int8", "int16") if frames else ("int8",)
+    features = _end(model, "features", model.metadata.inputs.get("features"), known)
+    mask = _end(model, "mask", model.metadata.outputs.get("mask"), known)
+    phase = _end(model, "phase", model.metadata.outputs.get("phase"), known)
     values: list[tuple[str, str]] = [
         ("IMSE_SAMPLE_RATE_HZ", str(frontend.sample_rate_hz)),
         ("IMSE_N_FFT", str(frontend.n_fft)),
         ("IMSE_HOP", str(frontend.hop)),
         ("IMSE_BANDS", str(frontend.bands)),
         ("IMSE_FIRST_BIN", str(frontend.first_bin)),
-        ("IMSE_SEGMENT_FRAMES", str(segment_frames(model))),
+        ("IMSE_SEGMENT_FRAMES", str(frames)),
         ("IMSE_FEATURE_CHANNELS", str(features.shape[-1])),
         ("IMSE_FEATURE_BYTES", str(features.nbytes)),
         ("IMSE_MASK_BYTES", str(mask.nbytes)),
         ("IMSE_PHASE_BYTES", str(phase.nbytes)),
+        ("IMSE_FEATURE_BITS", features.dtype.removeprefix("int")),
+        ("IMSE_MASK_BITS", mask.dtype.removeprefix("int")),
+        ("IMSE_PHASE_BITS", phase.dtype.removeprefix("int")),
         ("IMSE_FEATURE_SCALE", _float(features.scale)),
         ("IMSE_FEATURE_ZERO_POINT", _integer(features.zero_point)),
         ("IMSE_MASK_SCALE", _float(mask.scale)),
@@ -77,51 +78,16 @@ def segment_frames(model: QuantizedModel) -> int:
     return model.graph.tensors[model.metadata.inputs["features"]].shape[1]
 
 
-def segment_files(model: QuantizedModel) -> dict[str, bytes]:
-    """Constants that only firmware for whole segments needs, by path; none for other models."""
-    if not segment_frames(model):
-        return {}
-    mask = _end(model, "mask", model.metadata.outputs.get("mask"))
-    compression = model.metadata.frontend.compression
-    return {MASK_PATH: mask_header_text(mask.scale, mask.zero_point, compression).encode()}
-
-
-def mask_header_text(scale: float, zero_point: int, compression: float) -> str:
-    """Write ``imse_segment_mask.h``: the factor on a magnitude for every mask value.
-
-    Args:
-        scale: Scale of the mask.
-        zero_point: Its zero point.
-        compression: Exponent of the magnitudes that the mask applies to.
-
-    Returns:
-        The file's text.
-    """
-    levels = np.maximum((np.arange(-128, 128) - zero_point) * float(np.float32(scale)), 0.0)
-    factors = (_MASK_LIMIT * levels) ** (1.0 / compression)
-    return "\n".join(
-        [
-            "/* Factor on the magnitude for mask values -128 ... 127. Generated, do not edit. */",
-            "#ifndef IMSE_SEGMENT_MASK_H",
-            "#define IMSE_SEGMENT_MASK_H",
-            "",
-            "static const float imse_mask_factor[256] = {",
-            f"{literal_lines(map(float32_literal, factors), 5)}}};",
-            "",
-            "#endif",
-            "",
-        ]
-    )
-
-
-def _end(model: QuantizedModel, name: str, index: int | None) -> Tensor:
+def _end(model: QuantizedModel, name: str, index: int | None, known: tuple[str, ...]) -> Tensor:
     if index is None:
         raise BackendError(
             f"the model has no '{name}' tensor in its metadata", hint="build the model again"
         )
     tensor = model.graph.tensors[index]
-    if tensor.dtype != "int8":
-        raise BackendError(f"the model's '{name}' tensor is {tensor.dtype}, expected int8")
+    if tensor.dtype not in known:
+        raise BackendError(
+            f"the model's '{name}' tensor is {tensor.dtype}, expected {' or '.join(known)}"
+        )
     return tensor
 
 

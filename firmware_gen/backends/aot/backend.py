@@ -18,7 +18,7 @@ from firmware_gen.backends.aot.memory import MemoryPlan, plan_memory
 from firmware_gen.backends.aot.program_source import network_header_text, network_source
 from firmware_gen.backends.aot.source import Source
 from firmware_gen.backends.base import BackendMemory, BackendOutput
-from firmware_gen.backends.config_header import CONFIG_PATH, config_header, segment_files
+from firmware_gen.backends.config_header import CONFIG_PATH, config_header
 from firmware_gen.backends.kernel_files import kernel_sources, network_header
 from firmware_gen.options import FirmwareOptions
 from quantize.artifact import ModelMetadata, QuantizedModel
@@ -70,7 +70,6 @@ def compile_model(model: QuantizedModel, kernels: str, emitter: type[Emitter]) -
     files = {
         **network.files,
         CONFIG_PATH: config_header(model),
-        **segment_files(model),
         "network/imse_network.h": network_header(),
     }
     source, plan = network.source, network.plan

@@ -55,7 +55,8 @@ __attribute__((noinline)) int imse_segment_process(float gain) {
     }
     imse_segment_analyze(s->input, gain, s->features);
     const uint64_t before = cycles();
-    const int status = imse_network_invoke(s->features, s->mask, s->phase);
+    const int status = imse_network_invoke((const int8_t *)s->features, (int8_t *)s->mask,
+                                           (int8_t *)s->phase);
     s->network_cycles = cycles() - before;
     if (status != 0) {
         return status;

@@ -9,9 +9,9 @@
 typedef struct {
     int16_t input[IMSE_SEGMENT_SAMPLES];
     int16_t output[IMSE_SEGMENT_SAMPLES];
-    int8_t features[IMSE_FEATURE_BYTES];
-    int8_t mask[IMSE_MASK_BYTES];
-    int8_t phase[IMSE_PHASE_BYTES];
+    imse_feature_t features[IMSE_FEATURE_BYTES / sizeof(imse_feature_t)];
+    imse_mask_t mask[IMSE_MASK_BYTES / sizeof(imse_mask_t)];
+    imse_phase_t phase[IMSE_PHASE_BYTES / sizeof(imse_phase_t)];
     uint64_t network_cycles; /* cycles of the network alone */
     uint64_t segment_cycles; /* cycles of the whole segment */
 } imse_segment_t;

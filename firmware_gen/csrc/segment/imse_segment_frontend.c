@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "imse_float.h"
-#include "imse_segment_mask.h"
 #include "imse_segment_tables.h"
 
 /* The transform: 510 = 2 * 15 * 17, factors without common divisors, so no twiddles in between. */
@@ -24,6 +23,14 @@ static const float exponent_high = (float)(int32_t)(EXPONENT * 4096.0) / 4096.0f
 static const float exponent_low =
     (float)(EXPONENT - (double)(int32_t)(EXPONENT * 4096.0) / 4096.0);
 static const float exponent_full = (float)EXPONENT;
+
+/* The mask applies to compressed magnitudes: on plain ones its factor has the exponent 1/c. */
+#define EXPANSION (0.5 / EXPONENT)
+#define MASK_LIMIT 2.0f
+static const float expansion_high = (float)(int32_t)(EXPANSION * 4096.0) / 4096.0f;
+static const float expansion_low =
+    (float)(EXPANSION - (double)(int32_t)(EXPANSION * 4096.0) / 4096.0);
+static const float expansion_full = (float)EXPANSION;
 
 static float work[2 * HALF] BUFFER;      /* re im pairs of one transform */
 static float frame[N] BUFFER;            /* samples of one frame */
@@ -151,11 +158,12 @@ static void synthesize_frame(void) {
     }
 }
 
-static inline int8_t quantize_feature(float value) {
-    const float low = (float)(-128 - IMSE_FEATURE_ZERO_POINT);
-    const float high = (float)(127 - IMSE_FEATURE_ZERO_POINT);
+static inline imse_feature_t quantize_feature(float value) {
+    const int32_t limit = 1 << (IMSE_FEATURE_BITS - 1);
+    const float low = (float)(-limit - IMSE_FEATURE_ZERO_POINT);
+    const float high = (float)(limit - 1 - IMSE_FEATURE_ZERO_POINT);
     const float steps = value * (1.0f / IMSE_FEATURE_SCALE);
-    return (int8_t)(imse_round_saturate(steps, low, high) + IMSE_FEATURE_ZERO_POINT);
+    return (imse_feature_t)(imse_round_saturate(steps, low, high) + IMSE_FEATURE_ZERO_POINT);
 }
 
 float imse_segment_gain(const int16_t *pcm) {
@@ -175,7 +183,7 @@ float imse_segment_gain(const int16_t *pcm) {
     return UNIT_TO_PCM / (__builtin_sqrtf(mean) * (float)(1u << (shift / 2)));
 }
 
-void imse_segment_analyze(const int16_t *pcm, float gain, int8_t *features) {
+void imse_segment_analyze(const int16_t *pcm, float gain, imse_feature_t *features) {
     for (uint32_t t = 0; t < IMSE_SEGMENT_FRAMES; ++t) {
         analyze_frame(pcm, gain, t);
         for (uint32_t k = 0; k < IMSE_BANDS; ++k) {
@@ -193,11 +201,15 @@ void imse_segment_analyze(const int16_t *pcm, float gain, int8_t *features) {
 }
 
 /* Gives every bin of the spectrum its enhanced magnitude and phase. */
-static void apply(const int8_t *mask, const int8_t *phase) {
+static void apply(const imse_mask_t *mask, const imse_phase_t *phase) {
     for (uint32_t k = 0; k < IMSE_BANDS; ++k) {
         float *bin = spectrum + 2 * k;
         const float magnitude = __builtin_sqrtf(bin[0] * bin[0] + bin[1] * bin[1]);
-        const float factor = magnitude * imse_mask_factor[mask[k] + 128];
+        const float level = (float)(mask[k] - IMSE_MASK_ZERO_POINT) * (MASK_LIMIT * IMSE_MASK_SCALE);
+        float factor = 0.0f;
+        if (level > 0.0f) {
+            factor = magnitude * imse_power(level, expansion_high, expansion_low, expansion_full);
+        }
         float a = (float)(phase[2 * k] - IMSE_PHASE_ZERO_POINT);
         const float b = (float)(phase[2 * k + 1] - IMSE_PHASE_ZERO_POINT);
         float norm = a * a + b * b;
@@ -227,8 +239,8 @@ static int32_t finish_hop(int32_t position, float level, int16_t *out) {
     return position;
 }
 
-void imse_segment_synthesize(const int16_t *pcm, float gain, const int8_t *mask,
-                             const int8_t *phase, int16_t *out) {
+void imse_segment_synthesize(const int16_t *pcm, float gain, const imse_mask_t *mask,
+                             const imse_phase_t *phase, int16_t *out) {
     const float level = 1.0f / gain;
     int32_t position = -CENTRE;
     memset(overlap, 0, sizeof overlap);

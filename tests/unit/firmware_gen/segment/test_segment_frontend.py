@@ -3,29 +3,41 @@
 from __future__ import annotations
 
 import ctypes
+from pathlib import Path
 
 import numpy as np
 import pytest
 from reference_frontend import CSRC
-from segment_build import FEATURES, FRAMES, MASK, PHASE, SAMPLES, compile_library, noise
+from segment_build import (
+    FEATURES,
+    FRAMES,
+    MASK,
+    PHASE,
+    SAMPLES,
+    compile_library,
+    config_header,
+    noise,
+)
 
 from firmware_gen.segment_tables import TABLES_PATH, render_tables
 from keras_imse import device_segment as twin
 from keras_imse import offline_audio
+from keras_imse.device_audio import Scale
 
 
 class SegmentFrontend:
     """The compiled front end."""
 
-    def __init__(self, library: ctypes.CDLL) -> None:
+    def __init__(self, library: ctypes.CDLL, features: type[np.signedinteger] = np.int8) -> None:
         self._library = library
+        self._features = features
         library.imse_segment_gain.restype = ctypes.c_float
 
     def gain(self, pcm: np.ndarray) -> np.float32:
         return np.float32(self._library.imse_segment_gain(_pointer(pcm)))
 
     def analyze(self, pcm: np.ndarray, gain: float) -> np.ndarray:
-        out = np.empty((FRAMES, 256, 2), np.int8)
+        out = np.empty((FRAMES, 256, 2), self._features)
         self._library.imse_segment_analyze(_pointer(pcm), ctypes.c_float(gain), _pointer(out))
         return out
 
@@ -46,7 +58,7 @@ def _pointer(array: np.ndarray) -> ctypes.c_void_p:
 def frontend(tmp_path_factory: pytest.TempPathFactory) -> SegmentFrontend:
     folder = tmp_path_factory.mktemp("segment")
     source = CSRC / "segment" / "imse_segment_frontend.c"
-    return SegmentFrontend(compile_library(folder, [source]))
+    return SegmentFrontend(compile_library(folder, [source], config_header()))
 
 
 def test_tables_are_the_generated_ones() -> None:
@@ -105,13 +117,32 @@ def test_twin_gives_the_same_bits(frontend: SegmentFrontend, amplitude: float) -
     mask = rng.integers(-128, 128, (FRAMES, 256)).astype(np.int8)
     phase = rng.integers(-128, 128, (FRAMES, 256, 2)).astype(np.int8)
     phase[0, :9] = PHASE.zero_point  # no direction
-    factors = twin.mask_factors(MASK, 2.0, 0.3)
     np.testing.assert_array_equal(
         frontend.synthesize(pcm, gain, mask, phase),
-        twin.samples_of(spectrum, gain, mask, phase, factors, PHASE),
+        twin.samples_of(spectrum, gain, mask, phase, (MASK, PHASE), 0.3),
     )
 
 
 def test_gain_of_a_full_scale_segment(frontend: SegmentFrontend) -> None:
     loud = np.full(SAMPLES, -32768, np.int16)
     assert frontend.gain(loud) == twin.gain(loud) == np.float32(1.0)
+
+
+def test_sixteen_bit_tensors(tmp_path: Path) -> None:
+    features, mask_scale = Scale(0.0002, 0, "int16"), Scale(2.0**-15, 0, "int16")
+    phase_scale = Scale(0.001, 0, "int16")
+    config = config_header(features, mask_scale, phase_scale)
+    source = CSRC / "segment" / "imse_segment_frontend.c"
+    wide = SegmentFrontend(compile_library(tmp_path, [source], config), np.int16)
+    rng = np.random.default_rng(6)
+    pcm, gain = noise(11), np.float32(8.0)
+    spectrum = twin.spectrum_of(pcm, gain)
+    expected = twin.features_of(spectrum, 0.3, features)
+    np.testing.assert_array_equal(wide.analyze(pcm, gain), expected)
+    assert np.ptp(expected.astype(int)) > 20000
+    mask = rng.integers(-100, 32768, (FRAMES, 256)).astype(np.int16)
+    phase = rng.integers(-32768, 32768, (FRAMES, 256, 2)).astype(np.int16)
+    np.testing.assert_array_equal(
+        wide.synthesize(pcm, gain, mask, phase),
+        twin.samples_of(spectrum, gain, mask, phase, (mask_scale, phase_scale), 0.3),
+    )

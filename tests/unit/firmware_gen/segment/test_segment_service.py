@@ -17,6 +17,7 @@ from segment_build import (
     PHASE,
     SAMPLES,
     compile_library,
+    config_header,
     noise,
 )
 
@@ -96,7 +97,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     (folder / "network.c").write_text(NETWORK)
     sources = [*(CSRC / "segment").glob("*.c"), CSRC / "app" / "imse_service.c"]
     sources += [CSRC / "protocol" / "imse_protocol.c", folder / "network.c", HOST_DEVICE]
-    return compile_library(folder, sources)
+    return compile_library(folder, sources, config_header())
 
 
 @pytest.fixture
@@ -117,8 +118,7 @@ def _expected(pcm: np.ndarray, gain: np.float32) -> tuple[np.ndarray, np.ndarray
     features = twin.features_of(spectrum, 0.3, FEATURES)
     mask = np.trunc(features[..., 0] / 2).astype(np.int8)
     phase = np.stack([features[..., 1], features[..., 0] ^ 3], axis=-1)
-    factors = twin.mask_factors(MASK, 2.0, 0.3)
-    return features, twin.samples_of(spectrum, gain, mask, phase, factors, PHASE)
+    return features, twin.samples_of(spectrum, gain, mask, phase, (MASK, PHASE), 0.3)
 
 
 def test_greeting_states_the_segment(link: DeviceLink) -> None:
