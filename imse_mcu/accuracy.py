@@ -88,6 +88,8 @@ def compare_on(
     from keras_imse import audio
     from quantize.layers import compare_layers
 
+    if host.quantized.metadata.family == "imse":
+        return _compare_segments(host, pcm, title)
     samples = pcm.astype(np.float32) / np.float32(32768.0)
     features, _ = audio.features_of(samples, host.frontend)
     exact, integer = host.runner("float").run(features), host.runner("int8").run(features)
@@ -104,6 +106,41 @@ def compare_on(
         host.quantized, host.float_tflite, [features], initial_states=host.initial_states
     )
     return figures, layers
+
+
+def _compare_segments(
+    host: HostModel, pcm: NDArray[np.int16], title: str
+) -> tuple[Int8VersusFloat, tuple[LayerAccuracy, ...]]:
+    """Compares both precisions of a network over segments, outputs and audio.
+
+    Not layer by layer: the interpreter keeps at most 1,024 tensors, this network has more.
+    """
+    import numpy as np
+
+    from imse_mcu.segment_host import float_features, segment_frames
+    from quantize.calibration import FloatRunner
+    from quantize.tflm_host import TflmRunner
+
+    features = float_features(host, pcm)
+    reference, device = FloatRunner(host.float_tflite), TflmRunner(host.quantized)
+    exact = [reference.run_frame(segment) for segment in features]
+    integer = [device.run_frame(segment).values for segment in features]
+
+    def ratio(name: str) -> float:
+        return round(snr_db(*(np.array([o[name] for o in side]) for side in (exact, integer))), 2)
+
+    samples = pcm.astype(np.float32) / np.float32(32768.0)
+    frames = segment_frames(host.quantized)
+    figures = Int8VersusFloat(
+        recording=title,
+        frames=frames * len(features),
+        mask_sqnr_db=ratio("mask"),
+        phase_sqnr_db=ratio("phase"),
+        audio_snr_db=round(
+            snr_db(host.enhance(samples, "float"), host.enhance(samples, "int8")), 2
+        ),
+    )
+    return figures, ()
 
 
 def layer_rows(graph: Graph, compared: tuple[LayerAccuracy, ...]) -> tuple[LayerRow, ...]:

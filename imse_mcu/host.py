@@ -95,6 +95,8 @@ class HostModel:
 
         from keras_imse import audio
 
+        if self.quantized.metadata.family == "imse":
+            return self._enhance_segments(samples, precision, progress)
         if precision == "int8":
             return self._enhance_as_device(samples, progress)
         features, spectrum = audio.features_of(samples.astype(np.float32), self.frontend)
@@ -109,14 +111,32 @@ class HostModel:
             if progress is not None:
                 progress(index + 1, len(features))
         enhanced = audio.apply_mask(spectrum, masks, phases, self.frontend)
-        wave = audio.synthesize(enhanced, len(samples), self.frontend)
+        return self._checked(audio.synthesize(enhanced, len(samples), self.frontend), precision)
+
+    def _checked(self, wave: NDArray[np.float32], precision: Precision) -> NDArray[np.int16]:
+        """Returns samples as int16 after checking that they are numbers."""
+        import numpy as np
+
+        from keras_imse.audio import to_pcm16
+
         if not np.isfinite(wave).all():
             raise ImseMcuError(
                 f"model {self.quantized.metadata.model} ({precision}) returned values that are "
                 "no numbers",
                 hint="its weights are damaged; use others with --weights",
             )
-        return audio.to_pcm16(wave)
+        return to_pcm16(wave)
+
+    def _enhance_segments(
+        self, samples: NDArray[np.float32], precision: Precision, progress: Progress | None
+    ) -> NDArray[np.int16]:
+        """Cleans a recording segment by segment."""
+        from imse_mcu import segment_host
+        from keras_imse.audio import to_pcm16
+
+        if precision == "int8":
+            return segment_host.enhance_integer(self, to_pcm16(samples), progress)
+        return self._checked(segment_host.enhance_float(self, samples, progress), precision)
 
     def _enhance_as_device(
         self, samples: NDArray[np.float32], progress: Progress | None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from imse_mcu.core.errors import ImseMcuError
 from imse_mcu.host import Precision
+from imse_mcu.segment_quantization import no_weights
 from imse_mcu.weight_files import imse_config
 from keras_imse.imse_config import ImseConfig
 from keras_imse.presets import load_preset
@@ -57,7 +58,9 @@ class OfflineHost:
         from keras_imse.enhance_imse import enhance
 
         if precision != "float":
-            raise _float_only(self.config.name, precision)
+            raise ImseMcuError(
+                f"this host of {self.config.name} is float, {precision} was asked for"
+            )
         wave = enhance(samples, self.network, self.config, progress=progress)
         if not np.isfinite(wave).all():
             raise ImseMcuError(
@@ -79,28 +82,22 @@ def is_offline(model: str) -> bool:
     return load_preset(model).family == "imse"
 
 
-def load_offline(model: str, weights: Path | None, precision: Precision) -> OfflineHost:
-    """Builds the published network with weights.
+def load_offline(model: str, weights: Path | None) -> OfflineHost:
+    """Builds the published network with weights, in float.
 
     Args:
         model: Name of the model.
         weights: Authors' checkpoint or weights made of it; none ship with the package.
-        precision: ``float``.
 
     Returns:
         The network, ready to clean recordings.
 
     Raises:
-        ImseMcuError: If weights are missing or of another network, or the precision is not float.
+        ImseMcuError: If weights are missing or of another network.
     """
     config = imse_config(model)
-    if precision != "float":
-        raise _float_only(model, precision)
     if weights is None:
-        raise ImseMcuError(
-            f"no weights ship with model {model}",
-            hint="name the authors' checkpoint (or weights made of it) with --weights",
-        )
+        raise no_weights(model)
     from keras_imse.weights import is_keras_file, load_imse_weights
 
     is_keras_file(weights)  # a missing file is said before the network is built
@@ -109,11 +106,3 @@ def load_offline(model: str, weights: Path | None, precision: Precision) -> Offl
     network = build_imse(config)
     load_imse_weights(network, weights, config)
     return OfflineHost(config, inference_function(network))
-
-
-def _float_only(model: str, precision: str) -> ImseMcuError:
-    """Returns the error for a precision that the published network does not have here."""
-    return ImseMcuError(
-        f"model {model} runs in float on this machine, {precision} was asked for",
-        hint="add --precision float",
-    )

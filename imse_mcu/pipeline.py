@@ -33,15 +33,22 @@ from imse_mcu.core.files import swap_dir, write_bytes, write_json, write_text
 from imse_mcu.core.progress import Reporter
 from imse_mcu.cycles import CycleEstimate, from_instructions, from_macs
 from imse_mcu.host import FLOAT_FILE, STATES_FILE, HostModel
+from imse_mcu.offline_host import is_offline
 from imse_mcu.profiling import arena_plan
 from imse_mcu.proof import PROOF_TITLE, proof_recording
 from imse_mcu.quantization import QuantizationRequest, quantize
 from imse_mcu.running import RunReport, run_recording
+from imse_mcu.segment_host import segment_frames, segment_samples
+from imse_mcu.segment_planning import check_early, check_fit
 from imse_mcu.versions import tool_versions
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from firmware_gen.project import FirmwareProject
     from firmware_gen.toolchain import BuildResult
+    from quantize.artifact import QuantizedModel
     from targets.model import Target
     from targets.protocol import DeviceState
 
@@ -145,7 +152,13 @@ def build(request: BuildRequest, reporter: Reporter) -> BuildOutcome:
         check_tools()
     if runtime == "aot":
         check_kernels(target, options)
+    offline = is_offline(request.quantization.model)
+    if offline:
+        check_early(request.quantization, target, request.kernels, reporter)
     host = quantize(request.quantization, reporter)
+    if offline:
+        frames = segment_frames(host.quantized)
+        check_fit(host.quantized, frames, target, request.kernels)
     with reporter.stage(f"generating the firmware project ({runtime})"):
         project = generate_project(host.quantized, target, runtime, options)
     staging = _make_staging(folder)
@@ -175,7 +188,7 @@ def _finish(
     for name in (FLOAT_FILE, STATES_FILE):
         write_bytes(staging / REFERENCE_DIR / name, files[name])
     compiled = _compile(staging, project, reporter) if request.compile else None
-    clip = proof_recording()
+    clip, title = _proof_clip(host)
     record: dict[str, Any] = {
         "format": RECORD_FORMAT,
         "target": target.name,
@@ -191,7 +204,7 @@ def _finish(
         place = BuildFolder(staging, record)
         proof = run_recording(place, host, clip, reporter=reporter).report
     with reporter.stage("comparing int8 with float"):
-        accuracy, compared = compare_on(host, clip, PROOF_TITLE)
+        accuracy, compared = compare_on(host, clip, title)
         layers = layer_rows(host.quantized.graph, compared)
     parts = _Parts(target, host, runtime, project, compiled, proof, accuracy, layers)
     report = make_report(request, parts)
@@ -202,6 +215,16 @@ def _finish(
 
     write_text(staging / PAGE_FILE, render_page(record))
     return BuildOutcome(BuildFolder(staging, record), report)
+
+
+def _proof_clip(host: HostModel) -> tuple[NDArray[np.int16], str]:
+    """The recording that the image is proved with: all of it, or one segment out of its middle."""
+    clip = proof_recording()
+    samples = segment_samples(host.quantized)
+    if samples <= 0:
+        return clip, PROOF_TITLE
+    start = max(0, (len(clip) - samples) // 2)
+    return clip[start : start + samples], f"{PROOF_TITLE}: one segment of it"
 
 
 def choose_runtime(wanted: str, reporter: Reporter) -> str:
@@ -390,12 +413,22 @@ def make_report(request: BuildRequest, parts: _Parts) -> dict[str, Any]:
         "instructions_per_frame": round(proof.frame.mean) if proof else None,
         "cycles_per_frame": cycles.to_json(),
         "real_time_factor": round(cycles.real_time_factor(frontend.frames_per_second, clock_hz), 4),
-        "algorithmic_latency_ms": frontend.algorithmic_latency_ms,
+        "algorithmic_latency_ms": _latency_ms(parts.host.quantized),
+        "segment_frames": segment_frames(parts.host.quantized) or None,
         "bit_exact": proof.bit_exact if proof else None,
         "arena": arena_plan(parts.project.reports[parts.runtime]),
         "int8_vs_float": parts.accuracy.to_json(),
         "tool_versions": tool_versions(compiled=parts.compiled is not None),
     }
+
+
+def _latency_ms(model: QuantizedModel) -> float:
+    """Delay from a sample's arrival to its enhanced version with zero computing time."""
+    frontend = model.metadata.frontend
+    samples = segment_samples(model)
+    if samples > 0:
+        return 1000.0 * samples / frontend.sample_rate_hz
+    return frontend.algorithmic_latency_ms
 
 
 def _cycles(parts: _Parts) -> CycleEstimate:
@@ -445,10 +478,17 @@ def _record(
         "peak_stack_bytes": proof.peak_stack_bytes if proof else None,
         "proof": proof.to_json() if proof else None,
         "commands": [
-            f"imse-mcu build --target {request.target} --model {report['model']} "
-            f"--quant {report['quant']} --runtime {report['runtime']}",
+            _build_command(request, report),
             "imse-mcu run DIR --input noisy.wav --output clean.wav",
             "imse-mcu check DIR --clean CLEAN --noisy NOISY",
             "imse-mcu flash DIR",
         ],
     }
+
+
+def _build_command(request: BuildRequest, report: Mapping[str, Any]) -> str:
+    """The command that makes a build again."""
+    words = f"imse-mcu build --target {request.target} --model {report['model']}"
+    if report["segment_frames"] is not None:
+        words += f" --weights FILE --segment-frames {report['segment_frames']}"
+    return f"{words} --quant {report['quant']} --runtime {report['runtime']}"

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from imse_mcu.core.progress import Reporter
 from imse_mcu.cycles import CycleEstimate, from_macs
+from imse_mcu.offline_host import is_offline
 from imse_mcu.quantization import QuantizationRequest, quantize
+from imse_mcu.segment_planning import (
+    SHOWN_FRAMES,
+    SegmentMemory,
+    segment_verdict,
+    survey,
+    survey_model,
+)
 
 if TYPE_CHECKING:
     from quantize.artifact import QuantizedModel
@@ -35,6 +43,9 @@ class Plan:
         real_time_factor: Share of the processor's time, by that estimate.
         problem: Why it does not fit, empty when it does.
         buildable: Whether there is platform code for the chip, so that firmware can be built.
+        segments: Memory by segment length, for models that take whole segments.
+        largest_segment: Frames of the longest segment that fits, 0 for none; None for models that
+            run frame by frame.
     """
 
     model: str
@@ -49,6 +60,8 @@ class Plan:
     real_time_factor: float
     problem: str
     buildable: bool
+    segments: tuple[SegmentMemory, ...] = ()
+    largest_segment: int | None = None
 
     @property
     def fits(self) -> bool:
@@ -60,6 +73,8 @@ class Plan:
         """Returns what to expect, in words."""
         if self.problem:
             words = self.problem
+        elif self.largest_segment is not None:
+            words = segment_verdict(self.largest_segment, self.real_time_factor)
         elif self.real_time_factor > 1:
             words = f"fits, {self.real_time_factor:.1f} times too slow for real time"
         elif self.real_time_factor > COMFORTABLE:
@@ -84,6 +99,8 @@ class Plan:
             "fits": self.fits,
             "buildable": self.buildable,
             "verdict": self.verdict,
+            "segments": [segment.to_json() for segment in self.segments],
+            "largest_segment_frames": self.largest_segment,
         }
 
 
@@ -107,13 +124,54 @@ def plan_models(
     Raises:
         ImseMcuError: If a model or the recipe is unknown, or the model cannot be quantized.
     """
-    plans = []
+    plans: list[Plan] = []
     for model in models:
+        if is_offline(model):
+            surveyed = survey_model(model, recipe, reporter)
+            plans += [plan_segments(surveyed, target) for target in targets]
+            continue
         quantized = quantize(
             QuantizationRequest(model=model, recipe=recipe, untrained=True), reporter
         ).quantized
         plans += [plan_one(quantized, target) for target in targets]
     return plans
+
+
+def plan_segments(model: QuantizedModel, target: Target) -> Plan:
+    """Estimates a network over segments on one target, for every segment length that is shown.
+
+    Flash and RAM are those of the longest segment that fits, up to the authors'.
+
+    Args:
+        model: The network for short segments, see :func:`segment_planning.survey_model`.
+        target: Where it would run.
+    """
+    from firmware_gen.platforms import platform_families
+
+    found = survey(model, target)
+    longest = max(SHOWN_FRAMES)
+    largest = found.largest(longest)
+    memory = found.plan(largest) if largest else None
+    macs = model.metadata.macs_per_frame
+    cycles = from_macs(macs, target.mcu)
+    return Plan(
+        model=model.metadata.model,
+        target=target.name,
+        title=target.title,
+        macs_per_frame=macs,
+        flash_bytes=memory.flash_bytes if memory else None,
+        ram_bytes=memory.ram_bytes if memory else None,
+        flash_available=target.mcu.flash_bytes,
+        ram_available=target.mcu.ram_bytes,
+        cycles=cycles,
+        real_time_factor=cycles.real_time_factor(
+            model.metadata.frontend.frames_per_second, target.mcu.clock_hz
+        ),
+        problem="" if memory else found.problem(),
+        buildable=target.mcu.family in platform_families(),
+        segments=tuple(found.at(frames) for frames in SHOWN_FRAMES),
+        largest_segment=largest,
+    )
 
 
 def plan_one(model: QuantizedModel, target: Target) -> Plan:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from imse_mcu.core.audio_io import list_recordings, read_audio
 from imse_mcu.core.cache import ContentKey, ResultCache
@@ -42,6 +42,7 @@ class QuantizationRequest:
         calibration: Folder of the user's noisy recordings, or None for the recording that ships.
         use_cache: Whether a result of the same inputs may be used again.
         untrained: Take random weights where none ship; enough to know sizes and costs.
+        segment_frames: Frames of a segment of a network over segments; the authors' if None.
     """
 
     model: str = "imse-stream"
@@ -50,6 +51,7 @@ class QuantizationRequest:
     calibration: Path | None = None
     use_cache: bool = True
     untrained: bool = False
+    segment_frames: int | None = None
 
 
 def streaming_config(model: str) -> StreamConfig:
@@ -64,8 +66,7 @@ def streaming_config(model: str) -> StreamConfig:
     preset = load_preset(model)
     if preset.family != "imse-stream":
         raise ModelFamilyError(
-            f"model {preset.name} is of family {preset.family}, which runs on whole recordings "
-            "and is not built into firmware",
+            f"model {preset.name} is of family {preset.family}, which runs on whole recordings",
             hint="use imse-stream, the real-time model",
         )
     return preset.stream_config()
@@ -85,17 +86,27 @@ def quantize(request: QuantizationRequest, reporter: Reporter) -> HostModel:
         ImseMcuError: If the preset, the recipe or a file is unknown, missing or damaged, or the
             model cannot be quantized.
     """
+    from keras_imse.presets import load_preset
     from keras_imse.shipped import has_shipped_weights, shipped_weights
     from quantize.recipe import load_recipe
 
+    if load_preset(request.model).family == "imse":
+        from imse_mcu.segment_quantization import quantize_offline
+
+        return quantize_offline(request, reporter)
+    if request.segment_frames is not None:
+        raise ModelFamilyError(
+            f"model {request.model} runs frame by frame, it has no segments",
+            hint="leave --segment-frames out, or use --model imse",
+        )
     config = streaming_config(request.model)
     recipe = load_recipe(request.recipe)
     weights = request.weights
     if weights is None and (has_shipped_weights(config.name) or not request.untrained):
         weights = shipped_weights(config.name)
-    content = _read(weights) if weights is not None else b"random"
-    sequences = _calibration_waves(request.calibration)
-    key = _key(config, recipe, content, sequences)
+    content = read_weights(weights) if weights is not None else b"random"
+    sequences = calibration_waves(request.calibration)
+    key = model_key("streaming model", config.to_json(), recipe, content, sequences)
     cache = ResultCache("models", enabled=request.use_cache)
     stored = cache.get(key)
     if stored is not None:
@@ -105,7 +116,7 @@ def quantize(request: QuantizationRequest, reporter: Reporter) -> HostModel:
     return result
 
 
-def _read(path: Path) -> bytes:
+def read_weights(path: Path) -> bytes:
     """Reads the weights file."""
     try:
         return path.read_bytes()
@@ -115,7 +126,7 @@ def _read(path: Path) -> bytes:
         ) from error
 
 
-def _calibration_waves(folder: Path | None) -> list[NDArray[np.float32]]:
+def calibration_waves(folder: Path | None) -> list[NDArray[np.float32]]:
     """Returns the noisy recordings to calibrate on, samples in [-1, 1)."""
     if folder is None:
         from keras_imse.shipped import calibration_recordings
@@ -124,17 +135,33 @@ def _calibration_waves(folder: Path | None) -> list[NDArray[np.float32]]:
     return [read_audio(path).samples for path in list_recordings(folder)]
 
 
-def _key(
-    config: StreamConfig, recipe: Recipe, weights: bytes, waves: list[NDArray[np.float32]]
+def model_key(
+    kind: str,
+    config: dict[str, Any],
+    recipe: Recipe,
+    weights: bytes,
+    waves: list[NDArray[np.float32]],
+    *more: str,
 ) -> str:
-    """Returns the cache key: everything that the integer model depends on."""
+    """Returns the cache key: everything that the integer model depends on.
+
+    Args:
+        kind: What is stored.
+        config: Configuration of the network.
+        recipe: Quantization recipe.
+        weights: Content of the weights file.
+        waves: Recordings to calibrate on.
+        more: Other choices.
+    """
     import keras_imse
     import quantize as quantize_package
     from imse_mcu.doctor import package_version
 
-    key = ContentKey("streaming model")
-    key.add("config", json_text(config.to_json())).add("recipe", json_text(recipe.to_json()))
+    key = ContentKey(kind)
+    key.add("config", json_text(config)).add("recipe", json_text(recipe.to_json()))
     key.add("weights", weights)
+    for choice in more:
+        key.add("choice", choice)
     for wave in waves:
         key.add("recording", wave.tobytes())
     for package in _PACKAGES:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -206,12 +206,14 @@ def run_recording(
     Raises:
         ImseMcuError: If the image fails, is another one, or cannot be reached.
     """
+    if host.quantized.metadata.family == "imse":
+        from imse_mcu.segment_running import run_segments
+
+        return run_segments(build, host, pcm, on=on, reporter=reporter)
     with open_device(build, on) as device:
         with reporter.stage(f"starting the image on {on}"):
             info = device.greet(host.quantized.digest)
-        if device.machine is not None:
-            _watch_layers(device.machine)
-            device.machine.reset_profile()
+        prepare_counts(device)
         with reporter.stage(f"streaming {len(pcm) / 16000:.1f} s through the image") as stage:
             enhanced, results = stream(device, pcm, host.frontend.hop, stage.update)
         with reporter.stage("comparing with this machine"):
@@ -279,13 +281,7 @@ def _compare(
     samples = pcm.astype(np.float32) / np.float32(32768.0)
     wrong = mismatching_frames(host, results)
     state = device.link.state()
-    functions, layers = {}, {}
-    if device.machine is not None:
-        device.machine.stats()  # incomplete counts are an error
-        profile = list(device.machine.profile().items())[:_TOP_FUNCTIONS]
-        functions = {name: total / len(results) for name, total in profile}
-        watched = device.machine.watched().items()
-        layers = {n: total / len(results) for n, total in watched if n != _FRAME}
+    functions, layers = counted(device, len(results))
     return RunReport(
         place=device.place,
         runtime=info.runtime,
@@ -301,8 +297,8 @@ def _compare(
         counts=device.counts,
         clock_hz=info.clock_hz,
         frames_per_second=host.frontend.frames_per_second,
-        network=_spread([r.network_cycles for r in results], device.counts_per_tick),
-        frame=_spread([r.frame_cycles for r in results], device.counts_per_tick),
+        network=spread([r.network_cycles for r in results], device.counts_per_tick),
+        frame=spread([r.frame_cycles for r in results], device.counts_per_tick),
         frame_counts=tuple(round(r.frame_cycles * device.counts_per_tick) for r in results),
         stack_bytes=state.stack_bytes,
         peak_stack_bytes=state.stack_peak_bytes,
@@ -312,12 +308,31 @@ def _compare(
     )
 
 
-def _watch_layers(machine: UnicornMachine) -> None:
-    """Has the emulator count the layers of the compiled network and what is around them."""
-    names = {function.name for function in machine.image.functions}
+def counted(device: Device, frames: int) -> tuple[dict[str, float], dict[str, float]]:
+    """Returns instructions per frame by function and by layer; none on a board.
+
+    Args:
+        device: The running image.
+        frames: Frames since its profile was reset.
+    """
+    if device.machine is None:
+        return {}, {}
+    device.machine.stats()  # incomplete counts are an error
+    profile = list(device.machine.profile().items())[:_TOP_FUNCTIONS]
+    watched = device.machine.watched().items()
+    functions = {name: total / frames for name, total in profile}
+    return functions, {n: total / frames for n, total in watched if n != _FRAME}
+
+
+def prepare_counts(device: Device) -> None:
+    """Has an emulator count, from here on, functions, layers and what is around them."""
+    if device.machine is None:
+        return
+    names = {function.name for function in device.machine.image.functions}
     layers = sorted((n for n in names if _LAYER.match(n)), key=lambda n: int(n.split("_")[1]))
     if layers:
-        machine.watch([*_STEPS, *layers, _FRAME])
+        device.machine.watch([*_STEPS, *layers, _FRAME])
+    device.machine.reset_profile()
 
 
 def mismatching_frames(host: HostModel, results: list[FrameResult]) -> list[int]:
@@ -400,7 +415,12 @@ def snr_db(reference: NDArray[np.generic], estimate: NDArray[np.generic]) -> flo
     return float(10 * np.log10(max(float(exact @ exact), 1e-12) / noise))
 
 
-def _spread(ticks: list[int], counts_per_tick: float) -> Spread:
-    """Returns the spread of a counter's differences in what a tick stands for."""
+def spread(ticks: Sequence[float], counts_per_tick: float) -> Spread:
+    """Returns the spread of a counter's differences in what a tick stands for.
+
+    Args:
+        ticks: Differences of the counter.
+        counts_per_tick: What one tick stands for.
+    """
     values = [tick * counts_per_tick for tick in ticks]
     return Spread(round(min(values)), sum(values) / len(values), round(max(values)))

@@ -95,7 +95,7 @@ def gain(pcm: NDArray[np.int16]) -> np.float32:
     return f32(32768) / (np.sqrt(mean) * f32(1 << (shift // 2)))
 
 
-def spectrum_of(pcm: NDArray[np.int16], level: float) -> Float:
+def spectrum_of(pcm: NDArray[np.int16], level: float | np.floating) -> Float:
     """Spectrum of a segment.
 
     Args:
@@ -176,7 +176,7 @@ def features_of(spectrum: Float, compression: float, scale: Scale) -> NDArray[np
 
 def samples_of(
     spectrum: Float,
-    level: float,
+    level: float | np.floating,
     mask: NDArray[np.signedinteger],
     phase: NDArray[np.signedinteger],
     scales: tuple[Scale, Scale],

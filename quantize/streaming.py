@@ -211,9 +211,11 @@ def finish_model(
             levels = quantize_values(np.ravel(row), draft.tensors[index])
             initial = tuple(int(level) for level in levels)
         states.append(StateTensor(name, index, draft.signature_outputs[f"next_{name}"], initial))
+    # A network over segments takes all frames of a segment at once.
+    frames = draft.tensors[draft.signature_inputs["features"]].shape[1]
     complete = replace(
         metadata,
-        macs_per_frame=graph_costs(draft).macs,
+        macs_per_frame=round(graph_costs(draft).macs / frames),
         inputs={n: i for n, i in draft.signature_inputs.items() if not n.startswith("state_")},
         outputs={
             n: i for n, i in draft.signature_outputs.items() if not n.startswith("next_state_")

@@ -48,6 +48,7 @@ def command(
     weights: Path | None,
     recipe: str,
     calibration: Path | None,
+    segment_frames: int | None,
     no_cache: bool,
     runtime: str,
     kernels: str,
@@ -65,7 +66,9 @@ def command(
     request = BuildRequest(
         target=target,
         output=output,
-        quantization=QuantizationRequest(model, recipe, weights, calibration, not no_cache),
+        quantization=QuantizationRequest(
+            model, recipe, weights, calibration, not no_cache, segment_frames=segment_frames
+        ),
         runtime=runtime,
         kernels=kernels,
         compile=not no_compile,

@@ -40,6 +40,7 @@ def command(
     weights: Path | None,
     recipe: str,
     calibration: Path | None,
+    segment_frames: int | None,
     no_cache: bool,
 ) -> None:
     """Clean a recording or a folder of recordings on this machine."""
@@ -50,11 +51,13 @@ def command(
     jobs = plan_files(source, output)
     kind: Precision = "int8" if precision == "int8" else "float"
     host: HostModel | OfflineHost
-    if is_offline(model):
+    if is_offline(model) and kind == "float" and segment_frames is None:
         with session.reporter.stage(f"loading {model}"):
-            host = load_offline(model, weights, kind)
+            host = load_offline(model, weights)
     else:
-        request = QuantizationRequest(model, recipe, weights, calibration, not no_cache)
+        request = QuantizationRequest(
+            model, recipe, weights, calibration, not no_cache, segment_frames=segment_frames
+        )
         host = quantize(request, session.reporter)
     results = enhance_files(host, jobs, kind, session.reporter)
     data = {"model": model, "precision": precision, "files": [r.to_json() for r in results]}

@@ -14,7 +14,7 @@ PATH = click.Path(path_type=Path)
 
 
 def model_options(command: Command) -> Command:
-    """Adds ``--model``, ``--weights``, ``--quant``, ``--calibration``, ``--no-cache``."""
+    """Adds the options that say which model: preset, weights, recipe, calibration, segments."""
     for option in reversed(
         (
             click.option(
@@ -40,6 +40,12 @@ def model_options(command: Command) -> Command:
                 type=PATH,
                 metavar="FOLDER",
                 help="Noisy recordings to calibrate on; default: a shipped one.",
+            ),
+            click.option(
+                "--segment-frames",
+                type=int,
+                metavar="N",
+                help="Frames of a segment, a multiple of 4 (model imse); default: the authors'.",
             ),
             click.option(
                 "--no-cache", is_flag=True, help="Quantize even if the same was done before."

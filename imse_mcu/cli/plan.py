@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import click
 
 from imse_mcu.cli.context import Session, common_options
 from imse_mcu.core.text import count, size, table
+
+if TYPE_CHECKING:
+    from imse_mcu.planning import Plan
 
 
 @click.command(
@@ -23,6 +29,9 @@ def command(
     session: Session, models: tuple[str, ...], targets: tuple[str, ...], recipe: str
 ) -> None:
     """Say what models cost on targets and where they fit, before any training or build.
+
+    For model imse, RAM is shown by the length of a segment, and the plan says what short segments
+    cost in quality.
 
     Cycles come from a planning figure of the target with its source; they are no measurement.
     """
@@ -55,5 +64,33 @@ def command(
         "",
         "Flash and RAM are the memory plan of the aot runtime. Cycles are a model:",
         *sources,
+        *_segment_lines(plans),
     ]
     session.emit([p.to_json() for p in plans], "\n".join(lines))
+
+
+def _segment_lines(plans: Sequence[Plan]) -> list[str]:
+    """RAM by segment length, for models that take whole segments."""
+    from imse_mcu.segment_planning import QUALITY, SHOWN_FRAMES
+
+    rows = [
+        (
+            p.model,
+            p.target,
+            *(f"{size(s.ram_bytes)}{'' if s.fits else ' (no)'}" for s in p.segments),
+            str(p.largest_segment),
+        )
+        for p in plans
+        if p.segments
+    ]
+    if not rows:
+        return []
+    header = ("model", "target", *(f"{n} frames" for n in SHOWN_FRAMES), "longest that fits")
+    scores = ", ".join(f"{score:.2f} at {n}" for n, score in sorted(QUALITY.items()))
+    return [
+        "",
+        "RAM by frames of a segment, 100 frames being 0.62 s; (no): does not fit.",
+        table(header, rows, left=(0, 1)),
+        "",
+        f"Quality by frames of a segment, PESQ-WB in float on six recordings: {scores}.",
+    ]

@@ -25,6 +25,7 @@ def command(
     weights: Path | None,
     recipe: str,
     calibration: Path | None,
+    segment_frames: int | None,
     no_cache: bool,
     output: Path,
 ) -> None:
@@ -33,7 +34,9 @@ def command(
     from imse_mcu.quantization import QuantizationRequest, quantize
     from quantize.costs import graph_costs
 
-    request = QuantizationRequest(model, recipe, weights, calibration, not no_cache)
+    request = QuantizationRequest(
+        model, recipe, weights, calibration, not no_cache, segment_frames=segment_frames
+    )
     quantized = quantize(request, session.reporter).quantized
     write_bytes(output, quantized.tflite)
     costs = graph_costs(quantized.graph)

@@ -1,4 +1,4 @@
-"""``imse-mcu train``: train or fine-tune a streaming model."""
+"""``imse-mcu train``: train or fine-tune a model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from imse_mcu.cli.options import PATH
 @click.command(
     "train",
     epilog="Examples:\n\n  imse-mcu train --data recordings/ -o train-1 --minutes 60\n\n"
-    "  imse-mcu train --data recordings/ -o train-2 --fine-tune shipped --steps 4000",
+    "  imse-mcu train --data recordings/ -o train-2 --fine-tune shipped --steps 4000\n\n"
+    "  imse-mcu train --model imse --data voicebank/ -o train-3",
 )
 @click.option(
     "--data",
@@ -29,21 +30,39 @@ from imse_mcu.cli.options import PATH
 @click.option(
     "--fine-tune", metavar="FILE|shipped", help="Start from these weights, or the shipped ones."
 )
-@click.option("--steps", type=click.IntRange(min=1), default=20000, show_default=True)
+@click.option("--steps", type=click.IntRange(min=1), help="imse-stream: steps. [default: 20000]")
 @click.option(
-    "--minutes", type=click.FloatRange(min=0), default=0.0, help="Train this long instead of steps."
+    "--minutes", type=click.FloatRange(min=0), help="imse-stream: train this long instead of steps."
 )
-@click.option("--batch-size", type=click.IntRange(min=1), default=8, show_default=True)
+@click.option("--epochs", type=click.IntRange(min=1), help="imse: epochs. [default: 100]")
 @click.option(
-    "--learning-rate", type=click.FloatRange(min=0, min_open=True), default=2e-3, show_default=True
+    "--segment-frames",
+    type=int,
+    metavar="N",
+    help="imse: frames of an item, a multiple of 4. [default: 308]",
 )
-@click.option("--validate-every", type=click.IntRange(min=1), default=500, show_default=True)
+@click.option(
+    "--no-discriminator",
+    is_flag=True,
+    help="imse: train without the discriminator that learns PESQ.",
+)
+@click.option(
+    "--batch-size", type=click.IntRange(min=1), help="Items per step. [default: 8; imse: 4]"
+)
+@click.option(
+    "--learning-rate",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Peak learning rate. [default: 0.002; imse: 0.0005]",
+)
+@click.option(
+    "--validate-every",
+    type=click.IntRange(min=1),
+    help="Steps between validations; imse: epochs. [default: 500; imse: 1]",
+)
 @click.option(
     "--patience",
     type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    help="End after so many validations without a better one; 0: never.",
+    help="End after so many validations without a better one. [default: never]",
 )
 @click.option("--seed", type=int, default=0, show_default=True)
 @common_options
@@ -53,48 +72,52 @@ def command(
     output: Path,
     model: str,
     fine_tune: str | None,
-    steps: int,
-    minutes: float,
-    batch_size: int,
-    learning_rate: float,
-    validate_every: int,
-    patience: int,
+    steps: int | None,
+    minutes: float | None,
+    epochs: int | None,
+    segment_frames: int | None,
+    no_discriminator: bool,
+    batch_size: int | None,
+    learning_rate: float | None,
+    validate_every: int | None,
+    patience: int | None,
     seed: int,
 ) -> None:
-    """Train a streaming model on your recordings, or fine-tune the shipped weights.
+    """Train a model on your recordings, or fine-tune weights.
 
-    Mixes speech and noise on the fly, validates with PESQ-WB and SI-SDR on a split of its own,
-    keeps the best averaged weights as OUTPUT/weights.npz and resumes when it is run again.
+    Mixes speech and noise on the fly (or takes clean and noisy pairs), validates with PESQ-WB and
+    SI-SDR on a split of its own, keeps the best weights as OUTPUT/weights.npz and resumes when it
+    is run again. Model imse is trained by its published recipe.
     """
-    from imse_mcu.core.quiet import native_chatter_hidden
-    from imse_mcu.quantization import streaming_config
-    from keras_imse.shipped import shipped_weights
+    from imse_mcu.offline_host import is_offline
+    from imse_mcu.training import TrainingRequest, train
 
-    config = streaming_config(model)
-    initial = None
-    if fine_tune is not None:
-        initial = shipped_weights(model) if fine_tune == "shipped" else Path(fine_tune)
-    with session.reporter.stage("starting TensorFlow"), native_chatter_hidden():
-        from keras_imse.train.loop import Trainer, TrainingConfig
-
-    settings = TrainingConfig(
-        steps=steps,
-        minutes=minutes,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        validate_every=validate_every,
-        patience=patience,
-        seed=seed,
+    request = TrainingRequest(
+        model=model,
+        data=data,
+        output=output,
+        fine_tune=fine_tune,
+        settings={
+            "steps": steps,
+            "minutes": minutes,
+            "epochs": epochs,
+            "segment_frames": segment_frames,
+            "discriminator": False if no_discriminator else None,
+            "batch_size": batch_size,
+            "learning_rate": learning_rate,
+            "validate_every": validate_every,
+            "patience": patience,
+            "seed": seed,
+        },
     )
-    trainer = Trainer(
-        config, settings, data, output, initial_weights=initial, progress=session.note
-    )
-    summary = trainer.run()
+    summary, history = train(request, session.reporter, session.note)
     weights = output / "weights.npz"
+    done = f"{summary['epochs']} epochs" if "epochs" in summary else f"{summary['steps']} steps"
+    target = "mps2_an500 --segment-frames 16" if is_offline(model) else "stm32h7"
     text = (
-        f"{trainer.history.table('pesq_wb')}\n"
-        f"{summary['steps']} steps, best validation PESQ-WB {summary['best_pesq_wb']:.3f}\n"
+        f"{history}\n"
+        f"{done}, best validation PESQ-WB {summary['best_pesq_wb']:.3f}\n"
         f"  weights  {weights}\n"
-        f"  next     imse-mcu build --target stm32h7 --model {model} --weights {weights}"
+        f"  next     imse-mcu build --target {target} --model {model} --weights {weights}"
     )
     session.emit({**summary, "weights": str(weights)}, text)

@@ -24,7 +24,9 @@ def noisy(tmp_path: Path) -> Path:
     ("arguments", "message"),
     [
         (["--precision", "float"], "no weights ship with model imse"),
-        (["--weights", "w.npz"], "model imse runs in float on this machine"),
+        ([], "no weights ship with model imse"),
+        (["--weights", "w.npz"], "cannot read weights w.npz"),
+        (["--weights", "w.npz", "--segment-frames", "30"], "multiple of 4"),
         (["--precision", "float", "--weights", "none.npz"], "cannot read weights none.npz"),
     ],
 )
