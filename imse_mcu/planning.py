@@ -105,7 +105,7 @@ class Plan:
 
 
 def plan_models(
-    models: Sequence[str], targets: Sequence[Target], recipe: str, reporter: Reporter
+    models: Sequence[str], targets: Sequence[Target], recipe: str | None, reporter: Reporter
 ) -> list[Plan]:
     """Estimates every model on every target.
 
@@ -115,7 +115,7 @@ def plan_models(
     Args:
         models: Names of models.
         targets: Targets.
-        recipe: Quantization recipe.
+        recipe: Quantization recipe; None for the family's own.
         reporter: Progress.
 
     Returns:

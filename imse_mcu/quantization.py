@@ -37,7 +37,7 @@ class QuantizationRequest:
 
     Attributes:
         model: Name of a preset.
-        recipe: Name of a recipe, or path of a recipe file.
+        recipe: Name of a recipe, or path of a recipe file; None for the family's own.
         weights: The user's weights, or None for those that ship.
         calibration: Folder of the user's noisy recordings, or None for the recording that ships.
         use_cache: Whether a result of the same inputs may be used again.
@@ -46,12 +46,24 @@ class QuantizationRequest:
     """
 
     model: str = "imse-stream"
-    recipe: str = "int8"
+    recipe: str | None = None
     weights: Path | None = None
     calibration: Path | None = None
     use_cache: bool = True
     untrained: bool = False
     segment_frames: int | None = None
+
+    def load_recipe(self) -> Recipe:
+        """Returns the recipe.
+
+        Raises:
+            RecipeError: There is no such recipe, or its file is damaged.
+        """
+        from keras_imse.presets import load_preset
+        from quantize.recipe import load_recipe
+
+        own = "imse" if load_preset(self.model).family == "imse" else "int8"
+        return load_recipe(self.recipe or own)
 
 
 def streaming_config(model: str) -> StreamConfig:
@@ -88,7 +100,6 @@ def quantize(request: QuantizationRequest, reporter: Reporter) -> HostModel:
     """
     from keras_imse.presets import load_preset
     from keras_imse.shipped import has_shipped_weights, shipped_weights
-    from quantize.recipe import load_recipe
 
     if load_preset(request.model).family == "imse":
         from imse_mcu.segment_quantization import quantize_offline
@@ -100,7 +111,7 @@ def quantize(request: QuantizationRequest, reporter: Reporter) -> HostModel:
             hint="leave --segment-frames out, or use --model imse",
         )
     config = streaming_config(request.model)
-    recipe = load_recipe(request.recipe)
+    recipe = request.load_recipe()
     weights = request.weights
     if weights is None and (has_shipped_weights(config.name) or not request.untrained):
         weights = shipped_weights(config.name)

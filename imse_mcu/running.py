@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from targets.emulators.unicorn import UnicornMachine
     from targets.link import DeviceLink
     from targets.protocol import DeviceInfo, FrameResult
 

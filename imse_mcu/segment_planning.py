@@ -131,12 +131,12 @@ class SegmentSurvey:
         return SegmentMemory(frames, ram, self.fits(frames))
 
 
-def survey_model(model: str, recipe: str, reporter: Reporter) -> QuantizedModel:
+def survey_model(model: str, recipe: str | None, reporter: Reporter) -> QuantizedModel:
     """The network for short segments with random weights: enough to know sizes and costs.
 
     Args:
         model: Name of the model.
-        recipe: Quantization recipe.
+        recipe: Quantization recipe; None for the family's own.
         reporter: Progress.
     """
     request = QuantizationRequest(

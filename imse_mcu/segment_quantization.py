@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from imse_mcu.quantization import QuantizationRequest
+    from quantize.recipe import Recipe
 
-_MAX_CALIBRATION_FRAMES = 640
+_MAX_CALIBRATION_FRAMES = 5000
 
 
 def no_weights(model: str) -> ImseMcuError:
@@ -72,11 +73,10 @@ def quantize_offline(request: QuantizationRequest, reporter: Reporter) -> HostMo
     """
     from imse_mcu.core.cache import ResultCache
     from imse_mcu.quantization import calibration_waves, model_key, read_weights
-    from quantize.recipe import load_recipe
 
     config = imse_config(request.model)
     frames = segment_length(request, config)
-    recipe = load_recipe(request.recipe)
+    recipe = request.load_recipe()
     if request.weights is None and not request.untrained:
         raise no_weights(config.name)
     content = read_weights(request.weights) if request.weights is not None else b"random"
@@ -86,7 +86,7 @@ def quantize_offline(request: QuantizationRequest, reporter: Reporter) -> HostMo
     stored = cache.get(key)
     if stored is not None:
         return HostModel.from_files(stored, source="cache entry")
-    result = _quantize(config, frames, request, waves, reporter)
+    result = _quantize(config, frames, request, recipe, waves, reporter)
     cache.put(key, result.to_files())
     return result
 
@@ -95,27 +95,28 @@ def _quantize(
     config: ImseConfig,
     frames: int,
     request: QuantizationRequest,
+    recipe: Recipe,
     waves: list[NDArray[np.float32]],
     reporter: Reporter,
 ) -> HostModel:
     """Builds the network, loads its weights and quantizes it."""
-    from quantize.segments import CALIBRATION_FRAMES, quantize_segments
+    from quantize.segments import quantize_segments
 
-    # Sizes and costs do not depend on the ranges: two segments are enough without weights.
-    most = 2 * CALIBRATION_FRAMES if request.untrained else _MAX_CALIBRATION_FRAMES
-    features = calibration_features(config, waves, most)
+    # Sizes and costs do not depend on the ranges: one segment is enough without weights.
+    most = frames if request.untrained else max(frames, _MAX_CALIBRATION_FRAMES)
+    features = calibration_features(config, waves, frames, most)
 
     def network(length: int) -> Any:
         with native_chatter_hidden():
             return _network(config, length, request.weights)
 
-    title = f"quantizing {config.name}, segments of {frames} frames ({request.recipe})"
+    title = f"quantizing {config.name}, segments of {frames} frames ({recipe.name})"
     with reporter.stage(title) as stage:
         result = quantize_segments(
             network,
             frames,
             features,
-            request.recipe,
+            recipe,
             model_name=config.name,
             family=config.family,
             frontend=offline_frontend(config),
@@ -139,30 +140,31 @@ def _network(config: ImseConfig, frames: int, weights: Path | None) -> Any:
 
 
 def calibration_features(
-    config: ImseConfig, waves: list[NDArray[np.float32]], most: int
+    config: ImseConfig, waves: list[NDArray[np.float32]], frames: int, most: int
 ) -> list[NDArray[np.float32]]:
     """Features of noisy recordings as the network sees them, level included.
 
     Args:
         config: The network.
         waves: Noisy recordings, samples in [-1, 1).
-        most: Frames to use in all.
+        frames: Frames of a segment; recordings that are shorter are left out.
+        most: Frames to use in all, taken from as many recordings as there are.
 
     Returns:
-        Sequences ``(frames, bands, 2)``.
+        Sequences ``(frames, bands, 2)``, each whole segments long.
     """
     from keras_imse import offline_audio
-    from quantize.segments import CALIBRATION_FRAMES
 
-    pieces = max(1, most // CALIBRATION_FRAMES)
-    share = CALIBRATION_FRAMES * -(-pieces // max(1, len(waves)))
+    share = frames * max(1, most // (frames * max(1, len(waves))))
     sequences: list[NDArray[np.float32]] = []
     for wave in waves:
         factor = offline_audio.level_factor(wave)
-        start = max(0, (len(wave) - share * config.audio.hop) // 2)
-        if factor == 0.0 or share * len(sequences) >= most:
+        length = min(share, config.audio.frames(len(wave)) // frames * frames)
+        if factor == 0.0 or length == 0 or sum(map(len, sequences)) >= most:
             continue
-        loud = wave[start : start + share * config.audio.hop] * np.float32(factor)
+        samples = (length - 1) * config.audio.hop
+        start = (len(wave) - samples) // 2
+        loud = wave[start : start + samples] * np.float32(factor)
         magnitude, phase = offline_audio.magnitude_phase(loud, config.audio)
-        sequences.append(offline_audio.features(magnitude, phase)[0][:share])
+        sequences.append(offline_audio.features(magnitude, phase)[0])
     return sequences

@@ -30,10 +30,8 @@ def model_options(command: Command) -> Command:
             click.option(
                 "--quant",
                 "recipe",
-                default="int8",
-                show_default=True,
                 metavar="RECIPE",
-                help="Quantization recipe: a name or a TOML file.",
+                help="Quantization recipe: a name or a TOML file. [default: int8; imse: imse]",
             ),
             click.option(
                 "--calibration",

@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     "--model", "models", multiple=True, metavar="NAME", help="Model; may be repeated. Default: all."
 )
 @click.option("--target", "targets", multiple=True, metavar="NAME", help="Target; may be repeated.")
-@click.option("--quant", "recipe", default="int8", show_default=True, metavar="RECIPE")
+@click.option(
+    "--quant", "recipe", metavar="RECIPE", help="Recipe. [default: int8; imse for model imse]"
+)
 @common_options
 def command(
-    session: Session, models: tuple[str, ...], targets: tuple[str, ...], recipe: str
+    session: Session, models: tuple[str, ...], targets: tuple[str, ...], recipe: str | None
 ) -> None:
     """Say what models cost on targets and where they fit, before any training or build.
 
