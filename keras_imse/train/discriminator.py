@@ -35,7 +35,7 @@ class SpectralKernel(tf_keras.layers.Layer):
             name="left", shape=(shape[-1], 1), initializer="random_normal", trainable=False
         )
 
-    def call(self, training: bool = False) -> tf.Tensor:
+    def normalized(self, *, training: bool = False) -> tf.Tensor:
         """Returns the kernel of norm one."""
         matrix = tf.transpose(tf.reshape(self.kernel, [-1, self.kernel.shape[-1]]))
         fixed = tf.stop_gradient(matrix)
@@ -95,7 +95,7 @@ class MetricDiscriminator(tf_keras.Model):
         """
         x = tf.stack([reference, magnitude], axis=-1)
         for kernel, norm, activation in self.stages:
-            x = activation(norm(tf.nn.conv2d(x, kernel(training=training), 2, "SAME")))
-        x = tf.matmul(tf.reduce_max(x, axis=[1, 2]), self.hidden(training=training))
+            x = activation(norm(tf.nn.conv2d(x, kernel.normalized(training=training), 2, "SAME")))
+        x = tf.matmul(tf.reduce_max(x, axis=[1, 2]), self.hidden.normalized(training=training))
         x = self.activation(self.dropout(x, training=training))
-        return tf.sigmoid(tf.matmul(x, self.score(training=training)) + self.bias)[:, 0]
+        return tf.sigmoid(tf.matmul(x, self.score.normalized(training=training)) + self.bias)[:, 0]

@@ -96,5 +96,10 @@ def _function(node: Binary, a: Value, b: Value, y: Value) -> Callable[[int, int]
         second = multiply((q - b.zero_point) << multipliers.square_shift(y), node.b)
         return finish((first - second) ** 2)
 
-    kinds = {"mul": product, "squared_difference": square}
+    kinds: dict[str, Callable[[int, int], int]] = {
+        "mul": product,
+        "squared_difference": square,
+        "minimum": min,
+        "maximum": max,
+    }
     return kinds.get(node.kind, total)

@@ -28,6 +28,7 @@ from firmware_gen.backends.aot.nodes import (
     Table,
     Transpose,
     Value,
+    WideLogistic,
 )
 from firmware_gen.backends.errors import UnsupportedOpError
 from quantize.artifact import ModelMetadata
@@ -269,6 +270,24 @@ class _Lowering:
             )
         )
 
+    def extremum(self, op: Op) -> None:
+        """The smaller or the larger one of two values of one quantization."""
+        y = op.outputs[0]
+        for index in op.inputs:
+            self._same_quantization(op, index, y)
+        low, high = multipliers.RANGES[self.value(y).dtype]
+        self.program.nodes.append(
+            Binary(
+                label=self.label(op),
+                inputs=op.inputs,
+                outputs=op.outputs,
+                kind=op.kind.lower(),
+                out=(0, 0),
+                low=low,
+                high=high,
+            )
+        )
+
     def unary(self, op: Op) -> None:
         x, y = self.value(op.inputs[0]), self.value(op.outputs[0])
         if x.dtype == "int16":
@@ -292,11 +311,21 @@ class _Lowering:
                 Requantize(label=label, inputs=inputs, outputs=outputs, out=ratio)
             )
             return
-        if op.kind != "RSQRT":
+        if op.kind not in ("LOGISTIC", "RSQRT"):
             raise self._error(op, f"has int16 input '{x.name}', expected int8")
         self._require(op, "int16", y.index)
         if x.zero_point or y.zero_point:
             raise self._error(op, "has an int16 tensor with a zero point, expected 0")
+        if op.kind == "LOGISTIC":
+            if y.scale != 2.0**-15:
+                raise self._error(op, f"has an output of scale {y.scale:g}, expected 2^-15")
+            factor, shift = multipliers.wide_logistic(x)
+            self.program.nodes.append(
+                WideLogistic(
+                    label=label, inputs=inputs, outputs=outputs, factor=factor, shift=shift
+                )
+            )
+            return
         root = multipliers.reciprocal_root(x, y)
         self.program.nodes.append(
             ReciprocalRoot(label=label, inputs=inputs, outputs=outputs, out=root)
@@ -514,7 +543,9 @@ _HANDLERS: dict[str, _Handler] = {
     "FULLY_CONNECTED": _Lowering.fully_connected,
     "HARD_SWISH": _Lowering.unary,
     "LOGISTIC": _Lowering.unary,
+    "MAXIMUM": _Lowering.extremum,
     "MEAN": _Lowering.mean,
+    "MINIMUM": _Lowering.extremum,
     "MUL": _Lowering.binary,
     "PAD": _Lowering.pad,
     "PADV2": _Lowering.pad,

@@ -104,6 +104,16 @@ def reciprocal_root(x: Value, y: Value) -> Multiplier:
     return quantize_multiplier(1.0 / float(root))
 
 
+def wide_logistic(x: Value) -> Multiplier:
+    """Factor and right shift that bring an int16 operand of a sigmoid to steps of 1/12288."""
+    if x.scale == 2.0**-12:
+        return 3, 0
+    factor, shift = x.scale * 4096.0 * 3.0, 0
+    while factor <= 32767.0 / 2.0 and shift <= 30:
+        shift, factor = shift + 1, factor * 2.0
+    return int(factor), shift
+
+
 def mean(x: Value, y: Value, count: int) -> Multiplier:
     """Multiplier of a mean over ``count`` elements."""
     mantissa, shift = ratio(x, y)

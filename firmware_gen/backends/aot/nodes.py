@@ -108,7 +108,8 @@ class Binary(Node):
     """Element-wise operator with broadcasting.
 
     Attributes:
-        kind: ``"add"``, ``"sub"``, ``"mul"``, ``"div"`` or ``"squared_difference"``.
+        kind: ``"add"``, ``"sub"``, ``"mul"``, ``"div"``, ``"squared_difference"``, ``"minimum"`` or
+            ``"maximum"``.
         a: Multiplier of the first operand (add, sub, squared difference).
         b: Multiplier of the second operand (add, sub, squared difference).
         out: Multiplier of the result.
@@ -172,6 +173,19 @@ class ReciprocalRoot(Node):
     """
 
     out: Multiplier
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class WideLogistic(Node):
+    """Sigmoid of int16 values.
+
+    Attributes:
+        factor: With the shift, brings the input to steps of 1/12288.
+        shift: Right shift behind the factor.
+    """
+
+    factor: int
+    shift: int
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -220,7 +220,7 @@ class DspEmitter(Emitter):
         y = self.value(node.outputs[0])
         parameters = scale_parameters(node.out, y.zero_point)
         full = (node.low, node.high) == FULL_RANGE
-        other = node.kind in ("div", "squared_difference")
+        other = node.kind not in ("add", "mul", "sub")
         if y.dtype != "int8" or parameters is None or not full or other:
             return super().binary(node)
         if node.kind == "mul":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from firmware_gen.backends.aot import multipliers
+from firmware_gen.backends.aot import multipliers, tables
 from firmware_gen.backends.aot.emit.addresses import SUFFIX, Addresses
 from firmware_gen.backends.aot.nodes import (
     Binary,
@@ -13,6 +13,7 @@ from firmware_gen.backends.aot.nodes import (
     ReciprocalRoot,
     Requantize,
     Table,
+    WideLogistic,
 )
 from firmware_gen.backends.aot.source import advance, looped, multiplier, struct
 
@@ -23,6 +24,8 @@ class ElementwiseLayers(Addresses):
     def binary(self, node: Binary) -> list[str]:
         """Sum, difference, product or quotient."""
         y = self.value(node.outputs[0])
+        if node.kind in ("minimum", "maximum"):
+            return self._extremum(node)
         kind = "add" if node.kind == "sub" else node.kind
         members = self.binary_members(node)
         loops = self.nest(node.outputs[0], node.inputs, (False, False))
@@ -33,6 +36,17 @@ class ElementwiseLayers(Addresses):
             f"{self.at(node.outputs[0])}{advance(loops.loops, 0)}, {loops.count});"
         )
         return struct(f"imse_{kind}_t", members) + looped(loops.loops, [call])
+
+    def _extremum(self, node: Binary) -> list[str]:
+        """The smaller or the larger one of two values."""
+        loops = self.nest(node.outputs[0], node.inputs, (False, False))
+        kernel = self.kernel(f"imse_{node.kind}_{SUFFIX[self.value(node.outputs[0]).dtype]}")
+        call = (
+            f"{kernel}({self.at(node.inputs[0])}{advance(loops.loops, 1)}, {loops.steps[1]}, "
+            f"{self.at(node.inputs[1])}{advance(loops.loops, 2)}, {loops.steps[2]}, "
+            f"{self.at(node.outputs[0])}{advance(loops.loops, 0)}, {loops.count});"
+        )
+        return looped(loops.loops, [call])
 
     def binary_members(self, node: Binary) -> dict[str, object]:
         """Members of the parameters of an element-wise kernel."""
@@ -93,6 +107,19 @@ class ElementwiseLayers(Addresses):
         """``1 / sqrt`` of int16 values."""
         lines = [f"static const imse_multiplier_t p = {multiplier(node.out)};"]
         return lines + self.vector(node, "imse_rsqrt_s16", "&p")
+
+    def wide_logistic(self, node: WideLogistic) -> list[str]:
+        """Sigmoid of int16 values."""
+        table = np.array(tables.wide_sigmoid(), np.uint16).view(np.int16)
+        lines = struct(
+            "imse_logistic_s16_t",
+            {
+                "table": self.source.constant("sigmoid", table),
+                "factor": node.factor,
+                "shift": node.shift,
+            },
+        )
+        return lines + self.vector(node, "imse_logistic_s16", "&p")
 
     def prelu(self, node: Prelu) -> list[str]:
         """A parametric ReLU."""

@@ -28,6 +28,7 @@ from firmware_gen.backends.aot.nodes import (
     Slice,
     Table,
     Transpose,
+    WideLogistic,
 )
 from firmware_gen.backends.aot.source import Source
 
@@ -58,6 +59,7 @@ class Emitter(ConvolutionLayers, ElementwiseLayers, SumLayers, MoveLayers):
             Slice: self.slice,
             Table: self.table,
             Transpose: self.transpose,
+            WideLogistic: self.wide_logistic,
         }
 
     @staticmethod

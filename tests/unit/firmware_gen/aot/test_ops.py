@@ -192,6 +192,33 @@ def wide_depthwise(b: GraphBuilder) -> TensorNode:
     )
 
 
+def wide_logistic(b: GraphBuilder) -> TensorNode:
+    """All values of one scale; seed by seed another one."""
+    scale = [2.0**-12, 2.0**-12 / 3, 4 * 2.0**-12 / 3, 0.0001, 0.0005, 0.003][b.seed % 6]
+    x = b.requant(b.input((1, 1, 256, 1), 1.0, 0), "int16", 1.0 / 256, 0)
+    fine = b.constant(b.rng.permutation(256).astype("int16"), [1.0 / 256])
+    every = b.binary("ADD", x, b.reshape(fine, (1, 1, 1, 256)), scale=1.0 / 256)
+    values = TensorNode(b.name("t"), every.shape, "int16", scales=(scale,), zero_points=(0,))
+    one = b.constant(b.rng.integers(1, 2, (1, 1, 1, 1)).astype("int16"), [scale * 256])
+    b.op("MUL", [every, one], values, fusedActivationFunction=0)
+    return b.op("LOGISTIC", [values], b.tensor(values.shape, "int16", 2.0**-15))
+
+
+def extremum(b: GraphBuilder) -> TensorNode:
+    x = b.input((1, 2, 9, 8))
+    first, second = b.split(x, [4, 4], 3)
+    kind = str(b.rng.choice(["MINIMUM", "MAXIMUM"]))
+    return b.op(kind, [first, second], b.like(first, first.shape))
+
+
+def wide_extremum(b: GraphBuilder) -> TensorNode:
+    a, c = _wide_pair(b, (1, 3, 4, 8))
+    del c
+    zero = b.constant(b.rng.integers(-3, 4, (1, 1, 1, 1)).astype("int16"), a.scales)
+    kind = str(b.rng.choice(["MINIMUM", "MAXIMUM"]))
+    return b.op(kind, [a, zero], b.like(a, a.shape))
+
+
 def wide_mean(b: GraphBuilder) -> TensorNode:
     a, c = _wide_pair(b, (1, 3, 4, 8))
     del c
@@ -441,6 +468,9 @@ MAKERS: list[Maker] = [
     wide_matmul,
     wide_conv,
     wide_depthwise,
+    wide_logistic,
+    wide_extremum,
+    extremum,
     wide_mean,
     wide_squared_difference,
     wide_root,
