@@ -127,13 +127,10 @@ def _quantize(
 
 def _network(config: ImseConfig, frames: int, weights: Path | None) -> Any:
     """Builds the network for conversion, with weights or random ones."""
-    import tf_keras
-
     from keras_imse.models.imse import build_imse
     from keras_imse.weights import load_imse_weights
 
-    tf_keras.utils.set_random_seed(0)
-    model = build_imse(config, frames, deploy=True)
+    model = build_imse(config, frames, deploy=True, seed=0)
     if weights is not None:
         load_imse_weights(model, weights, config)
     return model

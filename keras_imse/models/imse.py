@@ -55,6 +55,7 @@ def build_imse(
     *,
     deploy: bool = False,
     forms: OpForms | None = None,
+    seed: int | None = None,
 ) -> tf_keras.Model:
     """Builds the published network.
 
@@ -70,6 +71,7 @@ def build_imse(
             default), only operators that TensorFlow Lite Micro runs. Same variables, so the same
             weights load.
         forms: Compositions to use instead of those that ``deploy`` implies.
+        seed: Makes the initial weights the same every time; sets the seeds of the process.
 
     Returns:
         A functional model with outputs ``{"mask": ..., "phase": ...}``.
@@ -77,6 +79,8 @@ def build_imse(
     Raises:
         ConfigError: ``segment_frames`` is not a positive multiple of 4.
     """
+    if seed is not None:
+        tf_keras.utils.set_random_seed(seed)
     config = config or ImseConfig()
     forms = forms or (DEPLOY_FORMS if deploy else REFERENCE_FORMS)
     if deploy and segment_frames is None:
