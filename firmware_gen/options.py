@@ -9,6 +9,7 @@ from firmware_gen.errors import FirmwareError
 
 RUNTIMES = ("aot", "tflm")
 KERNELS = ("auto", "portable", "dsp", "mve", "cmsis-nn")
+APPS = ("uart", "i2s")
 OPTIMIZATIONS = ("Os", "O2", "O3")
 
 _MIN_STACK_BYTES = 2048
@@ -22,6 +23,8 @@ class FirmwareOptions:
 
     Attributes:
         kernels: Kernels of the aot runtime; ``auto`` takes the best the core has.
+        app: Where audio comes from: ``uart`` (the host), or ``i2s`` (microphone and DAC of the
+            board, the host beside them).
         optimization: Optimization level of the compiler.
         stack_bytes: Size of the main stack, without its guard.
         tflm_arena_used_bytes: What the TFLM interpreter takes of its arena where that was
@@ -31,6 +34,7 @@ class FirmwareOptions:
     """
 
     kernels: str = "auto"
+    app: str = "uart"
     optimization: str = "O2"
     stack_bytes: int = 8192
     tflm_arena_used_bytes: int | None = None
@@ -40,6 +44,10 @@ class FirmwareOptions:
         if self.kernels not in KERNELS:
             raise FirmwareError(
                 f"unknown kernels {self.kernels!r}", hint=f"known: {', '.join(KERNELS)}"
+            )
+        if self.app not in APPS:
+            raise FirmwareError(
+                f"unknown application {self.app!r}", hint=f"known: {', '.join(APPS)}"
             )
         if self.optimization not in OPTIMIZATIONS:
             raise FirmwareError(
@@ -60,6 +68,7 @@ class FirmwareOptions:
         """JSON-ready data."""
         data: dict[str, Any] = {
             "kernels": self.kernels,
+            "app": self.app,
             "optimization": self.optimization,
             "stack_bytes": self.stack_bytes,
         }

@@ -159,6 +159,7 @@ def generate_project(
         )
     _check_frontend(model)
     files = _fixed_files(target, segments=segment_frames(model) > 0)
+    files |= _audio_files(model, target, options)
     common = _sources(files)
     outputs: dict[str, BackendOutput] = {}
     plans: dict[str, MemoryPlan] = {}
@@ -221,13 +222,38 @@ def _fixed_files(target: Target, *, segments: bool) -> dict[str, bytes]:
     return {path.relative_to(CSRC).as_posix(): path.read_bytes() for path in sorted(paths)}
 
 
+def _audio_files(
+    model: QuantizedModel, target: Target, options: FirmwareOptions
+) -> dict[str, bytes]:
+    """The sources for microphone and DAC, where they are asked for.
+
+    Raises:
+        FirmwareError: The board has no driver for them, or the model does not run frame by frame.
+    """
+    if options.app != "i2s":
+        return {}
+    audio = target.board.audio
+    if audio is None:
+        raise FirmwareError(
+            f"{target.title} has no I2S driver for a microphone and a DAC",
+            hint="use --app uart, or write imse_i2s_start() for it (audio/imse_i2s.h)",
+        )
+    if segment_frames(model):
+        raise FirmwareError(
+            f"model '{model.metadata.model}' works on whole segments, not on a live stream",
+            hint="use --app uart, or a model of the imse-stream family",
+        )
+    paths = [CSRC / "audio" / name for name in ("imse_i2s.h", "imse_i2s.c", f"{audio.driver}.c")]
+    return {path.relative_to(CSRC).as_posix(): path.read_bytes() for path in paths}
+
+
 def _sources(files: Mapping[str, bytes]) -> list[str]:
     return sorted(path for path in files if path.endswith((".c", ".cc")))
 
 
 def _is_cold(path: str) -> bool:
     """Whether a source does not work on audio: the compiler then makes it small, not fast."""
-    hot = ("frontend/", "segment/imse_segment_frontend", "app/imse_pipeline.c")
+    hot = ("audio/", "frontend/", "segment/imse_segment_frontend", "app/imse_pipeline.c")
     return not path.startswith(hot)
 
 

@@ -66,6 +66,7 @@ class BuildRequest:
         quantization: Model, recipe, weights, calibration.
         runtime: ``auto``, ``aot`` or ``tflm``.
         kernels: Kernels of the aot runtime, or ``auto``.
+        app: ``uart``, or ``i2s`` for the board's microphone and DAC.
         compile: Whether to compile and run the image; otherwise only the project is made.
     """
 
@@ -74,6 +75,7 @@ class BuildRequest:
     quantization: QuantizationRequest = field(default_factory=QuantizationRequest)
     runtime: str = "auto"
     kernels: str = "auto"
+    app: str = "uart"
     compile: bool = True
 
     @property
@@ -145,7 +147,9 @@ def build(request: BuildRequest, reporter: Reporter) -> BuildOutcome:
 
     target = load_target(request.target)
     runtime = choose_runtime(request.runtime, reporter)
-    options = FirmwareOptions(kernels=request.kernels, cmsis_nn_dir=_folder_of(CMSIS_NN_VARIABLE))
+    options = FirmwareOptions(
+        kernels=request.kernels, app=request.app, cmsis_nn_dir=_folder_of(CMSIS_NN_VARIABLE)
+    )
     folder = request.folder
     check_output(folder)
     if request.compile:
@@ -491,4 +495,5 @@ def _build_command(request: BuildRequest, report: Mapping[str, Any]) -> str:
     words = f"imse-mcu build --target {request.target} --model {report['model']}"
     if report["segment_frames"] is not None:
         words += f" --weights FILE --segment-frames {report['segment_frames']}"
-    return f"{words} --quant {report['quant']} --runtime {report['runtime']}"
+    words += f" --quant {report['quant']} --runtime {report['runtime']}"
+    return words if request.app == "uart" else f"{words} --app {request.app}"

@@ -18,6 +18,7 @@ from targets.model import (
     REQUIRED_ROLES,
     ROLES,
     SUPPLIES,
+    Audio,
     Board,
     ClockEnable,
     DebugNames,
@@ -30,6 +31,7 @@ from targets.model import (
     RegisterBits,
     Target,
     Uart,
+    Wire,
 )
 from targets.schema import Table
 
@@ -264,6 +266,32 @@ def _parse_uart(table: Table) -> Uart:
     return uart
 
 
+def _parse_audio(table: Table) -> Audio:
+    wires = []
+    for wire in table.tables("wire"):
+        microphone, dac = wire.optional_string("microphone"), wire.optional_string("dac")
+        if microphone is None and dac is None:
+            raise wire.fail("microphone", "a pin of the microphone or of the DAC")
+        wires.append(
+            Wire(
+                pin=wire.string("pin"),
+                connector=wire.string("connector"),
+                signal=wire.string("signal"),
+                microphone=microphone or "",
+                dac=dac or "",
+            )
+        )
+        wire.finish()
+    audio = Audio(
+        driver=table.string("driver"),
+        microphone=table.string("microphone"),
+        dac=table.string("dac"),
+        wires=tuple(wires),
+    )
+    table.finish()
+    return audio
+
+
 def _parse_board(name: str, table: Table, mcu: Mcu) -> Target:
     uart = _parse_uart(table.table("uart"))
     oscillator = None
@@ -285,12 +313,17 @@ def _parse_board(name: str, table: Table, mcu: Mcu) -> Target:
         required.append("supply")
     if emulator is not None:
         required.append("emulator")
+    audio = None
+    if table.has("audio"):
+        audio = _parse_audio(table.table("audio"))
+        required.append("audio")
     board = Board(
         name=name,
         title=table.string("title"),
         uart=uart,
         oscillator=oscillator,
         supply=supply,
+        audio=audio,
         probe=table.optional_string("probe"),
         openocd=table.optional_string("openocd"),
         emulator=emulator,

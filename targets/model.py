@@ -333,6 +333,61 @@ class Oscillator:
 
 
 @dataclass(frozen=True)
+class Wire:
+    """One signal between the board and the audio parts.
+
+    Attributes:
+        pin: Pin of the microcontroller.
+        connector: Where it is on the board.
+        signal: What the peripheral calls it.
+        microphone: Pin of the microphone, empty if it does not go there.
+        dac: Pin of the DAC, empty if it does not go there.
+    """
+
+    pin: str
+    connector: str
+    signal: str
+    microphone: str
+    dac: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for reports."""
+        return {
+            "pin": self.pin,
+            "connector": self.connector,
+            "signal": self.signal,
+            "microphone": self.microphone,
+            "dac": self.dac,
+        }
+
+
+@dataclass(frozen=True)
+class Audio:
+    """Microphone and DAC on the board's I2S.
+
+    Attributes:
+        driver: Source file of the driver, ``csrc/audio/<driver>.c``.
+        microphone: Parts it is made for.
+        dac: Parts it is made for.
+        wires: How they are connected.
+    """
+
+    driver: str
+    microphone: str
+    dac: str
+    wires: tuple[Wire, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for reports."""
+        return {
+            "driver": self.driver,
+            "microphone": self.microphone,
+            "dac": self.dac,
+            "wires": [wire.to_json() for wire in self.wires],
+        }
+
+
+@dataclass(frozen=True)
 class EmulatorSpec:
     """Which emulator runs the image of a board, and as what.
 
@@ -359,6 +414,7 @@ class Board:
         uart: Serial port to the host.
         oscillator: External clock, ``None`` if the board has none.
         supply: How the core is supplied where the chip leaves a choice: ``ldo`` or ``smps``.
+        audio: Microphone and DAC, ``None`` without a driver for them.
         probe: Debug probe on the board, ``None`` if it has none.
         openocd: OpenOCD configuration of the whole board, ``None`` if there is none.
         emulator: How to run its image without the board, ``None`` if nothing can.
@@ -370,6 +426,7 @@ class Board:
     uart: Uart
     oscillator: Oscillator | None
     supply: str
+    audio: Audio | None
     probe: str | None
     openocd: str | None
     emulator: EmulatorSpec | None
@@ -383,6 +440,7 @@ class Board:
             "uart": self.uart.to_json(),
             "oscillator": self.oscillator.to_json() if self.oscillator else None,
             "supply": self.supply,
+            "audio": self.audio.to_json() if self.audio else None,
             "probe": self.probe,
             "openocd": self.openocd,
             "emulator": self.emulator.to_json() if self.emulator else None,

@@ -37,6 +37,13 @@ if TYPE_CHECKING:
     help="Kernels of the aot runtime; auto is the best that the core has.",
 )
 @click.option(
+    "--app",
+    default="uart",
+    show_default=True,
+    metavar="uart|i2s",
+    help="Audio from the host, or from the board's microphone to its DAC.",
+)
+@click.option(
     "-o", "--output", type=PATH, metavar="DIR", help="Folder; default build/<model>-<target>."
 )
 @click.option("--no-compile", is_flag=True, help="Write the project only.")
@@ -52,6 +59,7 @@ def command(
     no_cache: bool,
     runtime: str,
     kernels: str,
+    app: str,
     output: Path | None,
     no_compile: bool,
 ) -> int:
@@ -71,6 +79,7 @@ def command(
         ),
         runtime=runtime,
         kernels=kernels,
+        app=app,
         compile=not no_compile,
     )
     outcome = build(request, session.reporter)

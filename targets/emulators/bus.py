@@ -29,6 +29,15 @@ class Machine(Protocol):
     def request_reset(self) -> None:
         """Reset processor and peripherals."""
 
+    def schedule(self, name: str, cycle: int, action: Callable[[int], None]) -> None:
+        """Let a peripheral act at a cycle, whatever the firmware does then."""
+
+    def cancel(self, name: str) -> None:
+        """Forget what was scheduled under a name."""
+
+    def connect_interrupt(self, number: int, line: Callable[[], bool]) -> None:
+        """Let a peripheral request an interrupt as long as ``line`` returns true."""
+
     def read_memory(self, address: int, size_bytes: int) -> bytes:
         """What a DMA controller reads."""
 
@@ -125,6 +134,17 @@ class Bus:
         first = peripheral.base // _BLOCK
         for block in range(first, first + peripheral.size // _BLOCK):
             self._blocks[block] = peripheral
+
+    def named(self, name: str) -> Peripheral:
+        """The peripheral of a name.
+
+        Raises:
+            KeyError: There is none.
+        """
+        for peripheral in self._peripherals:
+            if peripheral.name == name:
+                return peripheral
+        raise KeyError(name)
 
     def pages(self, page_size: int) -> list[int]:
         """Addresses of all pages that hold a peripheral, sorted."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from targets.emulators.bus import BusError, Machine, Peripheral
+from targets.emulators.interrupts import Interrupts
 from targets.model import Mcu
 
 SCS_BASE = 0xE000_E000
@@ -28,11 +29,13 @@ def _cache_size_id(size_bytes: int, ways: int) -> int:
 class SystemControl(Peripheral):
     """System control space: SCB, SysTick, NVIC, MPU, FPU and cache maintenance.
 
-    Interrupts are not delivered; enabling one is an error, so that no image waits for one in vain.
+    Interrupts of modelled peripherals are delivered; enabling another is an error, so that no image
+    waits for one in vain.
 
     Args:
         mcu: For CPUID and caches.
         machine: For the time.
+        interrupts: The interrupt lines.
     """
 
     SYST_CSR, SYST_RVR, SYST_CVR, SYST_CALIB = 0x010, 0x014, 0x018, 0x01C
@@ -41,8 +44,9 @@ class SystemControl(Peripheral):
     CLIDR, CTR, CCSIDR, CSSELR, CPACR = 0xD78, 0xD7C, 0xD80, 0xD84, 0xD88
     DEMCR = 0xDFC
 
-    def __init__(self, mcu: Mcu, machine: Machine) -> None:
+    def __init__(self, mcu: Mcu, machine: Machine, interrupts: Interrupts) -> None:
         self._machine = machine
+        self._interrupts = interrupts
         self._icache = _cache_size_id(mcu.icache_bytes, 2)
         self._dcache = _cache_size_id(mcu.dcache_bytes, 4)
         self._tick_start = 0
@@ -116,14 +120,21 @@ class SystemControl(Peripheral):
             self._tick_start = self._machine.cycles()
             self._tick_seen = 0
             value = 0
-        elif 0x100 <= offset < 0x180 and value:
-            raise BusError(
-                "an interrupt is enabled (NVIC_ISER), which the emulator does not deliver",
-                hint="poll the peripheral",
-            )
+        elif 0x100 <= offset < 0x120 or 0x180 <= offset < 0x1A0:
+            self._switch_interrupts(offset, value)
+            return
+        elif offset == self.VTOR:
+            self._interrupts.vectors = value
         elif 0x180 <= offset < 0x200 or offset in (self.CPUID, self.CLIDR, self.CTR, self.CCSIDR):
             return
         self.registers[offset] = value & 0xFFFF_FFFF
+
+    def _switch_interrupts(self, offset: int, value: int) -> None:
+        enable, first = offset < 0x180, offset & 0x1F
+        for bit in range(32):
+            if value >> bit & 1:
+                number = 8 * first + bit
+                (self._interrupts.enable if enable else self._interrupts.disable)(number)
 
     def _read_systick(self, offset: int) -> int:
         control = self.registers[self.SYST_CSR]

@@ -20,8 +20,10 @@ from targets.emulators.stm32 import (
     ahb_divider,
     apb_divider,
     check_limit,
+    mhz_between,
     storage,
 )
+from targets.emulators.stm32h7_audio import attach_audio
 from targets.model import Target
 
 HSI_HZ = 64_000_000
@@ -95,6 +97,7 @@ class H7Rcc(Rcc):
 
     CFGR, D1CFGR, D2CFGR, D3CFGR = 0x10, 0x18, 0x1C, 0x20
     PLLCKSELR, PLLCFGR, PLL1DIVR, PLL1FRACR = 0x28, 0x2C, 0x30, 0x34
+    PLL2DIVR, PLL2FRACR, D2CCIP1R = 0x38, 0x3C, 0x50
     D2CCIP2R, D3CCIPR, BDCR, CSR = 0x54, 0x58, 0x70, 0x74
 
     # Enable bit -> ready bit of CR.
@@ -231,6 +234,30 @@ class H7Rcc(Rcc):
             hint="use pclk, HSI or CSI (D2CCIP2R)",
         )
 
+    def sai1_kernel_hz(self) -> float:
+        """Kernel clock of SAI1: PLL2's P output.
+
+        Raises:
+            BusError: It is another one, or outside its limits.
+        """
+        registers = self.registers
+        if registers[self.D2CCIP1R] & 7 != 1:
+            raise BusError("only PLL2's P output is modelled for SAI1 (D2CCIP1R.SAI1SEL)")
+        if not self.bit(self.CR, 26):
+            raise BusError("PLL2 is off")
+        config, dividers = registers[self.PLLCFGR], registers[self.PLL2DIVR]
+        divider_m = registers[self.PLLCKSELR] >> 12 & 0x3F
+        if divider_m == 0 or not config >> 19 & 1:
+            raise BusError("PLL2's prescaler or P output is off (DIVM2, DIVP2EN)")
+        reference = self.source_hz(registers[self.PLLCKSELR] & 3) / divider_m
+        lowest = 1 << (config >> 6 & 3)
+        mhz_between("PLL2's reference is", reference, lowest, 2 * lowest, " (PLLCFGR.PLL2RGE)")
+        fraction = (registers[self.PLL2FRACR] >> 3 & 0x1FFF) / 8192 if config >> 4 & 1 else 0.0
+        vco = reference * ((dividers & 0x1FF) + 1 + fraction)
+        low, high = (150e6, 420e6) if config >> 5 & 1 else self._limits.vco_hz
+        mhz_between("PLL2's VCO runs at", vco, low / 1e6, high / 1e6)
+        return vco / ((dividers >> 9 & 0x7F) + 1)
+
     def check_limits(self) -> None:
         """Check the clock tree against voltage scale and flash latency.
 
@@ -269,7 +296,9 @@ class H7Rcc(Rcc):
             return
         pll_registers = (self.PLLCKSELR, self.PLLCFGR, self.PLL1DIVR)
         if offset in pll_registers and changed and self.bit(self.CR, 24):
-            running = offset == self.PLLCFGR and not changed & ~0x01FF_0001
+            # The bits of PLL2 and PLL3 are free as long as those are off.
+            others = sum(0xF << 4 * n for n in (1, 2) if not self.bit(self.CR, 24 + 2 * n))
+            running = offset == self.PLLCFGR and not changed & ~(0x01FF_0001 | others)
             if not running and not (offset == self.PLLCKSELR and not changed & 0x3F3):
                 raise BusError("PLL1 is set up while it runs; the hardware ignores that")
         # On the clock after reset all dividers are legal, whatever the voltage scale's limits say.
@@ -492,6 +521,7 @@ def attach(bus: Bus, target: Target, machine: Machine) -> HostUart:
     debug = Peripheral("DBGMCU", 0x5C00_1000, 0x400, {0x00: identity, 0x04: 0})
     for peripheral in (rcc, pwr, flash, syscfg, *pins.ports.values(), usart, debug):
         bus.add(peripheral)
+    attach_audio(bus, target, machine, rcc, pins, (rcc.enables + 0x04, rcc.APB2ENR))
     if any(region.name == Fmc.REGION for region in target.mcu.regions):
         fmc = Fmc(rcc, pins, machine)
         bus.add(fmc)

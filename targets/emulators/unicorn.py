@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from unicorn import (
     UC_ARCH_ARM,
+    UC_HOOK_BLOCK,
     UC_HOOK_INSN_INVALID,
     UC_HOOK_INTR,
     UC_HOOK_MEM_INVALID,
@@ -39,11 +40,13 @@ from unicorn import (
 )
 
 from targets.emulators import doubles
-from targets.emulators.bus import Bus, BusError
+from targets.emulators.bus import Bus, BusError, Peripheral
 from targets.emulators.cortexm import DataWatchpoint, SystemControl
 from targets.emulators.counter import GuestMemory, InstructionCounter
 from targets.emulators.errors import EmulatedFaultError, EmulatorError, ImageError
 from targets.emulators.image import FirmwareImage
+from targets.emulators.interrupts import EXCEPTION_RETURN, Interrupts, Timeline
+from targets.emulators.registers import EngineRegisters
 from targets.emulators.serial import HostUart
 from targets.model import MemoryRegion, Target
 
@@ -139,6 +142,7 @@ class UnicornMachine:
         self._idle = False
         self._aborted = False
         self._dead: EmulatorError | None = None
+        self._due = self._returning = self._over = self._timed = self._bounded = False
         self._watched: tuple[str, ...] = ()
 
         self._memory = GuestMemory(mcu.regions)
@@ -183,6 +187,21 @@ class UnicornMachine:
         """Reset processor and peripherals as soon as the current instruction is done."""
         self._reset_requested = True
         self._engine.emu_stop()
+
+    def schedule(self, name: str, cycle: int, action: Callable[[int], None]) -> None:
+        """Let a peripheral act at a cycle, whatever the firmware does then."""
+        self._timeline.schedule(name, cycle, action)
+        if not self._timed:
+            self._timed = True
+            self._engine.hook_add(UC_HOOK_BLOCK, self._on_block)
+
+    def cancel(self, name: str) -> None:
+        """Forget what was scheduled under a name."""
+        self._timeline.cancel(name)
+
+    def connect_interrupt(self, number: int, line: Callable[[], bool]) -> None:
+        """Let a peripheral request an interrupt as long as ``line`` returns true."""
+        self.interrupts.connect(number, line)
 
     def write_memory(self, address: int, data: bytes) -> None:
         """Bytes that a DMA controller puts into the machine's memory.
@@ -232,20 +251,67 @@ class UnicornMachine:
         self._check_stack()
 
     def _run_until_stopped(self) -> bool:
-        """Run; False if the firmware asked for a reset, True if it waits."""
-        pc = self._engine.reg_read(arm_const.UC_ARM_REG_PC)
+        """Run; False if the firmware asked for a reset, True if it waits or time is over."""
+        while True:
+            pc = self._engine.reg_read(arm_const.UC_ARM_REG_PC)
+            try:
+                # The limit costs a thread each time; a run on the machine's clock ends by itself.
+                limit_us = 0 if self._bounded else self._hang_timeout_us
+                self._engine.emu_start(pc | 1, 0xFFFF_FFFF, timeout=limit_us)
+            except UcError as error:
+                self._die(self._fault(str(error)))
+            if self._error is not None:
+                self._die(self._fault("stopped"))
+            if self._reset_requested:
+                return False
+            if self._returning:
+                self._returning = False
+                self._let_happen(self.interrupts.leave)
+                self._let_happen(self.interrupts.enter)
+                continue
+            if self._due:
+                self._due = False
+                # The hooks ran at the start of a block that has not been executed: it is not
+                # counted, but the time that falls into it has come.
+                now = self.cycles()
+                self._counter.undo_from(self._engine.reg_read(arm_const.UC_ARM_REG_PC))
+                self._pass_time(now)
+                if not self._over:
+                    continue
+            elif not self._idle and (self._engine.query(UC_QUERY_TIMEOUT) or not self._sleeps()):
+                self._die(self._hang())
+            return True
+
+    def _pass_time(self, now: int) -> None:
+        """Let everything happen that is due, then the interrupts it leads to."""
+        self._let_happen(lambda: self._timeline.run(now))
+        self._let_happen(self.interrupts.enter)
+
+    def _let_happen(self, action: Callable[[], object]) -> None:
         try:
-            self._engine.emu_start(pc | 1, 0xFFFF_FFFF, timeout=self._hang_timeout_us)
-        except UcError as error:
-            self._die(self._fault(str(error)))
-        if self._error is not None:
+            action()
+        except BusError as error:
+            self._error, self._access = error, None
             self._die(self._fault("stopped"))
-        if self._reset_requested:
-            return False
-        timed_out = self._engine.query(UC_QUERY_TIMEOUT)
-        if not self._idle and (timed_out or not self._sleeps()):
-            self._die(self._hang())
-        return True
+
+    def run_for(self, seconds: float) -> None:
+        """Run for a time on the machine's clock; while the firmware waits, time leaps ahead.
+
+        Args:
+            seconds: How long.
+
+        Raises:
+            EmulatorError: See :meth:`run`.
+        """
+        end = self.cycles() + int(seconds * self.target.mcu.clock_hz)
+        self._over, self._bounded = False, True
+        self.schedule("the end of the run", end, lambda _cycle: setattr(self, "_over", True))
+        while not self._over:
+            self.run()
+            if not self._over and self._timeline.next_cycle is not None:
+                self._idle_cycles += max(self._timeline.next_cycle - self.cycles(), 0)
+                self._pass_time(self.cycles())
+        self._over = self._bounded = False
 
     def idle(self, seconds: float) -> bytes:
         """Let time pass while the UART is silent; returns what the firmware sends meanwhile.
@@ -264,6 +330,14 @@ class UnicornMachine:
             if data:
                 return data
         return b""
+
+    def peripheral(self, name: str) -> Peripheral:
+        """A modelled peripheral, to look into it and to feed it.
+
+        Raises:
+            KeyError: There is none of this name.
+        """
+        return self._bus.named(name)
 
     def transport(self) -> UnicornTransport:
         """The UART as a byte transport."""
@@ -373,7 +447,10 @@ class UnicornMachine:
         mcu = self.target.mcu
         self._reset_requested = False
         self._bus = Bus()
-        self.system = SystemControl(mcu, self)
+        self._timeline = Timeline()
+        self.interrupts = Interrupts(self._engine, self)
+        self.system = SystemControl(mcu, self, self.interrupts)
+        self.interrupts.fpu_enabled = lambda: self.system.fpu_enabled
         self._bus.add(self.system)
         self._bus.add(DataWatchpoint(self.system, self))
         family = import_module(f"targets.emulators.{mcu.family}")
@@ -493,7 +570,17 @@ class UnicornMachine:
         self._access = (access, address)
         return False
 
+    def _on_block(self, engine: Uc, _address: int, _size: int, _data: Any) -> None:
+        next_cycle = self._timeline.next_cycle
+        if next_cycle is not None and self.cycles() >= next_cycle:
+            self._due = True
+            engine.emu_stop()
+
     def _on_interrupt(self, engine: Uc, number: int, _data: Any) -> None:
+        if number == EXCEPTION_RETURN and self.interrupts.in_handler:
+            self._returning = True
+            engine.emu_stop()
+            return
         self._error = BusError(_INTERRUPTS.get(number, f"exception {number}"))
         self._access = None
         engine.emu_stop()
@@ -551,54 +638,6 @@ class UnicornMachine:
     def _die(self, error: EmulatorError) -> None:
         self._dead = error
         raise error
-
-
-class EngineRegisters:
-    """The engine's registers as the double-precision instructions need them.
-
-    Args:
-        engine: The Unicorn engine.
-    """
-
-    def __init__(self, engine: Uc) -> None:
-        self._engine = engine
-
-    def read_s(self, index: int) -> int:
-        """Bits of a single-precision register."""
-        return int(self._engine.reg_read(arm_const.UC_ARM_REG_S0 + index))
-
-    def write_s(self, index: int, bits: int) -> None:
-        """Set a single-precision register."""
-        self._engine.reg_write(arm_const.UC_ARM_REG_S0 + index, bits)
-
-    def read_d(self, index: int) -> int:
-        """Bits of a double-precision register."""
-        return int(self._engine.reg_read(arm_const.UC_ARM_REG_D0 + index))
-
-    def write_d(self, index: int, bits: int) -> None:
-        """Set a double-precision register."""
-        self._engine.reg_write(arm_const.UC_ARM_REG_D0 + index, bits)
-
-    def set_compare_flags(self, nzcv: int) -> None:
-        """Set FPSCR's N, Z, C and V."""
-        fpscr = self._engine.reg_read(arm_const.UC_ARM_REG_FPSCR)
-        self._engine.reg_write(arm_const.UC_ARM_REG_FPSCR, fpscr & 0x0FFF_FFFF | nzcv << 28)
-
-    def condition(self, code: int) -> bool:
-        """Whether EQ, VS, GE or GT holds."""
-        xpsr = self._engine.reg_read(arm_const.UC_ARM_REG_XPSR)
-        n, z, v = xpsr >> 31 & 1, xpsr >> 30 & 1, xpsr >> 28 & 1
-        return {0b0000: z == 1, 0b0110: v == 1, 0b1010: n == v, 0b1100: z == 0 and n == v}[code]
-
-    def advance(self, pc: int) -> None:
-        """Go on behind a finished instruction, also inside an IT block."""
-        xpsr = self._engine.reg_read(arm_const.UC_ARM_REG_XPSR)
-        it = xpsr >> 8 & 0xFC | xpsr >> 25 & 3
-        if it:
-            it = it & 0xE0 | it << 1 & 0x1F if it & 7 else 0
-            xpsr = xpsr & ~0x0600_FC00 | (it & 0xFC) << 8 | (it & 3) << 25
-            self._engine.reg_write(arm_const.UC_ARM_REG_XPSR, xpsr)
-        self._engine.reg_write(arm_const.UC_ARM_REG_PC, pc | 1)
 
 
 class UnicornTransport:

@@ -1,14 +1,13 @@
 /*
  * Hooks for audio over I2S or SAI. The defaults (weak, in imse_audio.c) say that the board has no
- * audio stream, and the firmware then serves the UART alone. A board with a codec, or a microphone
- * and a DAC, overrides all three in one file of its own, for example app/board_audio.c:
+ * audio stream, and the firmware then serves the UART alone. audio/imse_i2s.c overrides all three
+ * for boards with an I2S driver (imse-mcu build --app i2s). A board with another driver needs
+ * imse_i2s_start() and its interrupt handler (audio/imse_i2s.h); one with something else than I2S
+ * overrides the hooks themselves, in a file of its own such as app/board_audio.c:
  *
- *   - two input and two output buffers of IMSE_HOP samples in IMSE_AUDIO_DMA memory (not cached
- *     where the target has such memory), circular DMA in both directions;
- *   - imse_audio_init() sets up clocks, pins, DMA and interrupts at IMSE_SAMPLE_RATE_HZ, starts
- *     the stream and returns 1;
- *   - the DMA's half-transfer and transfer-complete interrupts only note which half is free
- *     (counting it as an overrun when the previous one has not been taken yet);
+ *   - buffers in IMSE_AUDIO_DMA memory (not cached where the target has such memory);
+ *   - imse_audio_init() starts the stream at IMSE_SAMPLE_RATE_HZ and returns 1;
+ *   - the DMA's interrupts only note which half is free;
  *   - imse_audio_take() hands out that half, once per interrupt.
  *
  * The time between two hops is IMSE_HOP / IMSE_SAMPLE_RATE_HZ = 16 ms; processing one takes

@@ -27,6 +27,15 @@ class FakeMachine:
     def request_reset(self) -> None:
         return
 
+    def schedule(self, name: str, cycle: int, action: Callable[[int], None]) -> None:
+        return
+
+    def cancel(self, name: str) -> None:
+        return
+
+    def connect_interrupt(self, number: int, line: Callable[[], bool]) -> None:
+        return
+
     def read_memory(self, address: int, size_bytes: int) -> bytes:
         return bytes(size_bytes)
 

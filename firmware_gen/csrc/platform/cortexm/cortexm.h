@@ -27,6 +27,9 @@
 #define CFSR_STACKING (1u << 4 | 1u << 12) /* MSTKERR, STKERR: the exception frame is not there */
 #define CFSR_STKOF (1u << 20)              /* Armv8-M: stack limit exceeded */
 
+/* Interrupt controller. */
+#define NVIC_ISER(n) REGISTER(0xe000e100u + 4u * (n))
+
 /* SysTick. */
 #define SYSTICK_CSR REGISTER(0xe000e010u)
 #define SYSTICK_RVR REGISTER(0xe000e014u)
