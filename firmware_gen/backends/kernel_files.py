@@ -8,7 +8,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 
 KERNEL_FOLDER = "kernels"
-_DEFINITION = re.compile(r"^(?:void |IMSE_CONV_KERNEL\()(imse_\w+)[(,]", re.MULTILINE)
+_DEFINITION = re.compile(r"^(?:void |IMSE_(?:CONV|DWCONV)_KERNEL\()(imse_\w+)[(,]", re.MULTILINE)
 _INCLUDE = re.compile(r'^#include "([^"]+)"', re.MULTILINE)
 
 
@@ -58,7 +58,9 @@ def _function_index() -> dict[str, Traversable]:
         for source in csrc("kernels", folder).iterdir():
             if source.name.endswith(".c"):
                 for name in re.findall(
-                    r"^(?:void |IMSE_CONV_KERNEL\()(imse_\w+)[(,]", source.read_text("utf-8"), re.M
+                    r"^(?:void |IMSE_(?:CONV|DWCONV)_KERNEL\()(imse_\w+)[(,]",
+                    source.read_text("utf-8"),
+                    re.M,
                 ):
                     index[name] = source
     return index

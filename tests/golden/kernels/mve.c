@@ -1,6 +1,6 @@
 /* The network 'test' compiled ahead of time. Generated, do not edit.
  * 8 layers, 0 multiply-accumulates per frame.
- * Arena 208 bytes, state 240 bytes. */
+ * Arena 768 bytes, state 240 bytes. */
 #include "network_aot.h"
 
 #include <stdint.h>
@@ -8,7 +8,7 @@
 
 #include "imse_conv_s8_mve.h"
 #include "imse_copy_mve.h"
-#include "imse_dwconv_s8_mve.h"
+#include "imse_dwconv4_s8_mve.h"
 #include "imse_elementwise_mve.h"
 #include "imse_matmul_s8_mve.h"
 #include "imse_network.h"
@@ -186,16 +186,18 @@ static const int8_t weights_001[240] IMSE_WEIGHTS = {
   -1, -1, -89, 1, 0, 0, 22, -22, 89, 67, -9, -1, -1, -1, -25, -1, -1, -1,
 };
 
-static const int8_t weights_005[72] IMSE_WEIGHTS = {
-  117, 18, -56, -90, 16, -78, 64, 109, -65, 13, -115, -81, -31, 98, 120, 36, 21, 18, -112, -32,
-  123, -23, -73, -66, 54, -118, 120, 96, 17, -8, 67, 12, -6, -45, -14, 64, -113, -121, 56, -33,
-  77, -120, 104, -96, -21, 119, -100, 40, 58, -18, -107, 6, -17, 95, 46, -40, -113, 23, -56, 47,
-  93, -37, 103, 5, 8, 68, 74, 104, 127, -89, -22, 111,
-};
-
-static const int32_t channels_005[24] IMSE_WEIGHTS = {
-  -15305, 18384, -20567, -31135, 20906, -4510, 3355, -21505, 1205963926, 1609074034, 1425394464,
-  1228982023, 1427590944, 1585504968, 1624976754, 1101932639, -9, -7, -8, -9, -7, -9, -7, -7,
+static const int8_t weights_005[240] IMSE_WEIGHTS = {
+  117, 54, 58, 0, -65, -6, -113, 0, 21, 77, 8, 0, 0, 0, 0, 0, -56, 120, -107, 0, -115, -14, -56,
+  0, -112, 104, 74, 0, 0, 0, 0, 0, 55, -60, -1, -1, -106, -116, -31, 71, -9, -1, -1, -1, -48, 71,
+  0, 0, 114, -123, -24, 95, -7, -1, -1, -1, -4, -1, -1, -1, 18, -118, -18, 0, 13, -45, 23, 0, 18,
+  -120, 68, 0, 0, 0, 0, 0, -90, 96, 6, 0, -81, 64, 47, 0, -32, -96, 104, 0, 0, 0, 0, 0, -86, 81,
+  0, 0, 32, 79, 23, 85, -7, -1, -1, -1, 98, -18, -1, -1, -56, -30, -128, 94, -9, -1, -1, -1, -4,
+  -1, -1, -1, 16, 17, -17, 0, -31, -113, 93, 0, 123, -21, 127, 0, 0, 0, 0, 0, 64, 67, 46, 0, 120,
+  56, 103, 0, -73, -100, -22, 0, 0, 0, 0, 0, -87, -81, -1, -1, 32, -53, -11, 84, -8, -1, -1, -1,
+  97, -122, -1, -1, 7, -57, 64, 73, -9, -1, -1, -1, -4, -1, -1, -1, -78, -8, 95, 0, 98, -121, -37,
+  0, -23, 119, -89, 0, 0, 0, 0, 0, 109, 12, -40, 0, 36, -33, 5, 0, -66, 40, 111, 0, 0, 0, 0, 0,
+  27, 13, 0, 0, 114, 45, -37, 96, -7, -1, -1, -1, -1, -85, -1, -1, 95, 40, -82, 65, -7, -1, -1,
+  -1, -4, -1, -1, -1,
 };
 
 static const int16_t table_008[256] IMSE_WEIGHTS = {
@@ -275,13 +277,14 @@ IMSE_LAYER layer_001_conv(void) {
 /* DEPTHWISE_CONV_2D 't_15' */
 /* 1x3x10x8 -> 1x1x8x8 */
 IMSE_LAYER layer_005_depthwise(void) {
-  static const imse_dwconv_mve_t p = {
-      .weights = weights_005, .params = channels_005, .output_offset = -4, .low = -128,
-      .high = 127, .taps = 9, .pixels = 8, .step = 8, .channels = 8, .out_pitch = 8,
+  static const imse_dwconv4_mve_t p = {
+      .weights = weights_005, .scratch = IMSE_S8(IMSE_S32(imse_arena + 0)), .rows = 3,
+      .columns = 3, .dilation = 1, .pixels = 8, .strip = 8, .step = 8, .channels = 8,
+      .out_pitch = 8,
   };
-  const int8_t *tap[9];
-  imse_ring_taps(tap, imse_state + 0, newest_of_3, 3, 80, 3, 8);
-  imse_dwconv_s8_mve(&p, tap, imse_arena + 0);
+  const int8_t *tap[3];
+  imse_ring_taps(tap, imse_state + 0, newest_of_3, 3, 80, 1, 8);
+  imse_dwconv4_s8_mve(&p, tap, imse_arena + 704);
 }
 
 /* HARD_SWISH 't_21', MUL 't_22' */
@@ -294,7 +297,7 @@ IMSE_LAYER layer_008_mul(void) {
   static const imse_grid_t grid = {
       .rows = 8, .n = 4, .a_step = 1, .b_step = 1, .a_pitch = 8, .b_pitch = 8, .out_pitch = 4,
   };
-  imse_mul_table_s8_mve(&p, table_008, &grid, imse_arena + 0, imse_arena + 4, imse_arena + 96);
+  imse_mul_table_s8_mve(&p, table_008, &grid, imse_arena + 704, imse_arena + 708, imse_arena + 96);
 }
 
 /* CONV_2D 't_24' */
@@ -387,8 +390,10 @@ int imse_network_invoke(const int8_t *features, int8_t *mask, int8_t *phase) {
 /* kernels/imse_conv_walk_s8_mve.c */
 /* kernels/imse_copy_mve.h */
 /* kernels/imse_copy_rows_mve.c */
-/* kernels/imse_dwconv_s8_mve.c */
-/* kernels/imse_dwconv_s8_mve.h */
+/* kernels/imse_dwconv4_core_mve.h */
+/* kernels/imse_dwconv4_s8_mve.c */
+/* kernels/imse_dwconv4_s8_mve.h */
+/* kernels/imse_dwconv4_walk_s8_mve.c */
 /* kernels/imse_elementwise_mve.h */
 /* kernels/imse_fixedpoint.h */
 /* kernels/imse_matmul_s8_mve.c */

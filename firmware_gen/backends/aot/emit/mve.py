@@ -6,7 +6,7 @@ operators without a Helium form.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import lcm
 from typing import ClassVar
@@ -18,6 +18,7 @@ from firmware_gen.backends.aot.emit.mve_packing import (
     by_byte,
     channel_tables,
     mve_scales,
+    pack_columns,
     pack_conv,
     pack_depthwise,
     pack_tables,
@@ -33,6 +34,8 @@ from firmware_gen.backends.fixedpoint import clamp, multiply
 
 _BLOCK = 16
 _FIXED_BLOCKS = 3
+_WORDS = 4
+_STRIP = 16
 _NO_LOOP = Loop(1, (0, 0, 0))
 
 
@@ -144,6 +147,8 @@ class MveEmitter(Emitter):
         channels = node.weights.shape[-1]
         loops, pixels, step, pitch = self.pixels(node)
         taps, _ = self.taps(node, merge=False)
+        if self._interleaves(node):
+            return self._columns(node, scales, taps)
         wide = lcm(channels, 8)
         repeat = wide // channels
         if step != channels or pixels % repeat or channels > _BLOCK:
@@ -179,6 +184,58 @@ class MveEmitter(Emitter):
             f"{self.source.kernel('imse_dwconv_s8_mve')}(&p, tap, {out});",
         ]
         return lines + looped(loops, call + copy)
+
+    def _interleaves(self, node: Convolution) -> bool:
+        """Whether the kernel that interleaves columns suits a depthwise convolution."""
+        (rows, columns), channels = node.kernel, node.weights.shape[-1]
+        loops, pixels, _, pitch = self.pixels(node)
+        place = self.place(node.outputs[0])
+        words = self._words(place, (pitch, *(loop.steps[0] for loop in loops)))
+        near = columns <= _WORDS or (columns <= 2 * _WORDS and node.dilations[1] == 1)
+        plain = (node.low, node.high) == (-128, 127) and node.strides[1] == 1
+        return (
+            plain
+            and near
+            and words
+            and rows <= _WORDS
+            and columns > 1
+            and rows * columns > _WORDS
+            and channels % _WORDS == 0
+            and pixels >= _WORDS
+        )
+
+    def _columns(
+        self, node: Convolution, scales: list[ChannelScale], taps: Sequence[str]
+    ) -> list[str]:
+        """A depthwise convolution over interleaved columns."""
+        loops, pixels, step, pitch = self.pixels(node)
+        rows, columns = node.kernel
+        strip = min(-(-pixels // _WORDS) * _WORDS, _STRIP)
+        lanes = -(-columns // _WORDS) * _WORDS
+        packed = pack_columns(node.weights, scales, self.value(node.outputs[0]).zero_point)
+        scratch = self.scratch(_BLOCK * (strip + (lanes - 1) * node.dilations[1]))
+        lines = struct(
+            "imse_dwconv4_mve_t",
+            {
+                "weights": self.source.constant(f"weights_{self.index:03d}", packed),
+                "scratch": f"IMSE_S8({scratch})",
+                "rows": rows,
+                "columns": columns,
+                "dilation": node.dilations[1],
+                "pixels": pixels,
+                "strip": strip,
+                "step": step,
+                "channels": node.weights.shape[-1],
+                "out_pitch": pitch,
+            },
+        )
+        self.source.kernel("imse_dwconv4_walk_s8_mve")
+        call = [
+            *self.tap_array(node, taps[::columns], advance(loops, 1)),
+            f"{self.source.kernel(f'imse_dwconv{lanes}_s8_mve')}(&p, tap, "
+            f"{self.at(node.outputs[0])}{advance(loops, 0)});",
+        ]
+        return lines + looped(loops, call)
 
     # Element-wise
 

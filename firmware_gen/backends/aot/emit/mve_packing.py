@@ -136,3 +136,27 @@ def pack_depthwise(
     rows[:channels] = np.array(scales, np.int32)
     halves = rows.reshape(eights, 4, 2, 3).transpose(0, 3, 2, 1)
     return padded.reshape(taps, eights, 8).transpose(1, 0, 2), halves
+
+
+def pack_columns(
+    weights: np.ndarray, scales: Sequence[ChannelScale], zero_point: int
+) -> np.ndarray:
+    """Weights of a depthwise convolution whose columns are interleaved.
+
+    Args:
+        weights: int8 ``[rows][columns][channels]``, at most 4 rows, channels a multiple of 4.
+        scales: Rounding parameters per channel.
+        zero_point: Of the output.
+
+    Returns:
+        int8 ``[pairs][of each channel 4 (or 8) columns of 4 rows, then 7 int32]``.
+    """
+    rows, columns, channels = weights.shape
+    padded = np.zeros((channels, -(-columns // 4) * 4, 4), np.int8)
+    padded[:, :columns, :rows] = weights.transpose(2, 1, 0)
+    order = channel_order(channels)
+    words = np.empty((channels // 2, 7), np.int32)
+    words[:, :6] = np.array(scales, np.int32)[order].reshape(-1, 6)
+    words[:, 6] = zero_point
+    pairs = padded[order].reshape(channels // 2, -1)
+    return np.concatenate([pairs, words.astype("<i4").view(np.int8)], axis=1)

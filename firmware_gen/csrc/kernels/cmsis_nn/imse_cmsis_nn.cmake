@@ -30,9 +30,9 @@ endif()
 
 set(sources "")
 foreach(part BasicMathFunctions ConvolutionFunctions FullyConnectedFunctions NNSupportFunctions
-    PoolingFunctions)
+    PoolingFunctions TransposeFunctions)
   file(GLOB found "${CMSIS_NN_DIR}/Source/${part}/*.c")
-  list(FILTER found EXCLUDE REGEX "_f16|_f32")
+  list(FILTER found EXCLUDE REGEX "_f16|_f32|_flt")
   list(APPEND sources ${found})
 endforeach()
 add_library(imse_cmsis_nn STATIC ${sources})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -124,9 +125,10 @@ def cmsis_nn_includes(root: Path) -> tuple[str, ...]:
 
 def cmsis_nn_sources(root: Path) -> list[Path]:
     """Sources of the int8 layers of a CMSIS-NN."""
-    parts = ("BasicMath", "Convolution", "FullyConnected", "NNSupport", "Pooling")
+    parts = ("BasicMath", "Convolution", "FullyConnected", "NNSupport", "Pooling", "Transpose")
     found = [path for part in parts for path in (root / "Source" / f"{part}Functions").glob("*.c")]
-    return sorted(path for path in found if not path.stem.endswith(("_f16", "_f32")))
+    others = re.compile(r"_(f16|f32|s4|flt)(_|$)|lstm|svdf")
+    return sorted(path for path in found if not others.search(path.stem))
 
 
 @functools.cache
