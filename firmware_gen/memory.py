@@ -38,16 +38,19 @@ class MemoryItem:
     """Something that must be placed in one memory.
 
     Attributes:
-        name: ``code``, ``weights``, ``stack``, ``arena``, ``buffers``, ``state`` or ``data``.
+        name: ``code``, ``weights``, ``weights_image`` (what start-up copies), ``stack``,
+            ``arena``, ``buffers``, ``state``, ``data`` or ``hot_code``.
         size_bytes: Size in bytes.
         kind: Kind of memory it needs.
         roles: Roles of the regions that may take it, preferred first.
+        optional: Whether it does without a place of its own where there is none.
     """
 
     name: str
     size_bytes: int
     kind: RegionKind
     roles: tuple[str, ...]
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -130,16 +133,28 @@ def memory_items(
 ) -> tuple[MemoryItem, ...]:
     """Everything that needs a place, in the order in which places are given out.
 
-    The arena is read and written most, so it gets the fastest memory that takes it whole.
+    The arena is read and written most, so it gets the fastest memory that takes it whole. Code
+    that runs in every frame goes to tightly coupled memory where there is enough; flash holds a
+    copy of it.
     """
+    weights = [MemoryItem("weights", memory.weights_bytes, "flash", ("weights",))]
+    if options.weights_in == "ram":
+        weights = [
+            MemoryItem("weights_image", memory.weights_bytes, "flash", ("weights",)),
+            MemoryItem("weights", memory.weights_bytes, "ram", ("hot", "arena", "data")),
+        ]
+    hot_code = []
+    if memory.hot_code_bytes:
+        hot_code = [MemoryItem("hot_code", memory.hot_code_bytes, "ram", ("hot_code",), True)]
     return (
         MemoryItem("code", FIRMWARE_CODE_BYTES + memory.code_bytes, "flash", ("code",)),
-        MemoryItem("weights", memory.weights_bytes, "flash", ("weights",)),
         MemoryItem("stack", options.stack_bytes + GUARD_BYTES, "ram", ("stack",)),
         MemoryItem("arena", memory.arena_bytes, "ram", ("hot", "arena")),
         MemoryItem("buffers", buffer_bytes, "ram", ("hot", "data", "arena")),
         MemoryItem("state", memory.state_bytes, "ram", ("hot", "state")),
         MemoryItem("data", FIRMWARE_DATA_BYTES, "ram", ("data",)),
+        *weights,
+        *hot_code,
     )
 
 
@@ -183,6 +198,8 @@ def plan_memory(
                 used[region.name][item.name] = item.size_bytes
                 break
         else:
+            if item.optional:
+                continue
             homeless.append((item, candidates))
     uses = tuple(
         RegionUse(region.name, region.kind, region.size_bytes, used[region.name])

@@ -10,6 +10,7 @@ from firmware_gen.errors import FirmwareError
 RUNTIMES = ("aot", "tflm")
 KERNELS = ("auto", "portable", "dsp", "mve", "cmsis-nn")
 APPS = ("uart", "i2s")
+WEIGHTS_IN = ("flash", "ram")
 OPTIMIZATIONS = ("Os", "O2", "O3")
 
 _MIN_STACK_BYTES = 2048
@@ -27,6 +28,7 @@ class FirmwareOptions:
             board, the host beside them).
         optimization: Optimization level of the compiler.
         stack_bytes: Size of the main stack, without its guard.
+        weights_in: ``flash``, or ``ram`` to copy the weights there at start-up.
         tflm_arena_used_bytes: What the TFLM interpreter takes of its arena where that was
             measured; ``None`` estimates it.
         cmsis_nn_dir: Folder of Arm's CMSIS-NN for the cmsis-nn kernels; not part of the JSON, as
@@ -37,6 +39,7 @@ class FirmwareOptions:
     app: str = "uart"
     optimization: str = "O2"
     stack_bytes: int = 8192
+    weights_in: str = "flash"
     tflm_arena_used_bytes: int | None = None
     cmsis_nn_dir: str = ""
 
@@ -53,6 +56,10 @@ class FirmwareOptions:
             raise FirmwareError(
                 f"unknown optimization level {self.optimization!r}",
                 hint=f"known: {', '.join(OPTIMIZATIONS)}",
+            )
+        if self.weights_in not in WEIGHTS_IN:
+            raise FirmwareError(
+                f"weights in {self.weights_in!r}", hint=f"known: {', '.join(WEIGHTS_IN)}"
             )
         if not _MIN_STACK_BYTES <= self.stack_bytes <= _MAX_STACK_BYTES:
             raise FirmwareError(
@@ -71,6 +78,7 @@ class FirmwareOptions:
             "app": self.app,
             "optimization": self.optimization,
             "stack_bytes": self.stack_bytes,
+            "weights_in": self.weights_in,
         }
         if self.tflm_arena_used_bytes is not None:
             data["tflm_arena_used_bytes"] = self.tflm_arena_used_bytes

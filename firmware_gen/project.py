@@ -313,7 +313,10 @@ def _rendered_files(
     rendered = {path: render(template, **values) for path, template in templates.items()}
     for name, plan in plans.items():
         cleared = _cleared_sections(target, plan)
-        script = render("linker.ld.j2", places=plan.places, cleared=cleared, **values)
+        copied = [".imse_hot_code"] * ("hot_code" in plan.places)
+        copied += [".imse_weights"] * ("weights_image" in plan.places) + [".data"]
+        places = {"hot_code": None, "weights_image": None, **plan.places}
+        script = render("linker.ld.j2", places=places, cleared=cleared, copied=copied, **values)
         rendered[f"linker/{target.name}-{name}.ld"] = script
     return rendered
 

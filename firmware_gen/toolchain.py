@@ -30,6 +30,7 @@ TOOLS = (COMPILER, "cmake", "ninja")
 
 _SECTION_ITEMS = {
     ".imse_weights": "weights",
+    ".imse_hot_code": "hot_code",
     ".imse_arena": "arena",
     ".imse_state": "state",
     ".imse_buffers": "buffers",
@@ -325,7 +326,8 @@ def _account(
         load = _load_address(image, section)
         home = target.mcu.region_at(load)
         if home is not None and home.kind == "flash":
-            used[home.name]["code"] = used[home.name].get("code", 0) + size
+            stored = "weights" if item == "weights" else "code"
+            used[home.name][stored] = used[home.name].get(stored, 0) + size
 
 
 def _load_address(image: ELFFile, section: Section) -> int:

@@ -67,6 +67,7 @@ class BuildRequest:
         runtime: ``auto``, ``aot`` or ``tflm``.
         kernels: Kernels of the aot runtime, or ``auto``.
         app: ``uart``, or ``i2s`` for the board's microphone and DAC.
+        weights_in: ``flash``, or ``ram`` to copy the weights there at start-up.
         compile: Whether to compile and run the image; otherwise only the project is made.
     """
 
@@ -76,6 +77,7 @@ class BuildRequest:
     runtime: str = "auto"
     kernels: str = "auto"
     app: str = "uart"
+    weights_in: str = "flash"
     compile: bool = True
 
     @property
@@ -148,7 +150,10 @@ def build(request: BuildRequest, reporter: Reporter) -> BuildOutcome:
     target = load_target(request.target)
     runtime = choose_runtime(request.runtime, reporter)
     options = FirmwareOptions(
-        kernels=request.kernels, app=request.app, cmsis_nn_dir=_folder_of(CMSIS_NN_VARIABLE)
+        kernels=request.kernels,
+        app=request.app,
+        weights_in=request.weights_in,
+        cmsis_nn_dir=_folder_of(CMSIS_NN_VARIABLE),
     )
     folder = request.folder
     check_output(folder)
@@ -496,4 +501,5 @@ def _build_command(request: BuildRequest, report: Mapping[str, Any]) -> str:
     if report["segment_frames"] is not None:
         words += f" --weights FILE --segment-frames {report['segment_frames']}"
     words += f" --quant {report['quant']} --runtime {report['runtime']}"
-    return words if request.app == "uart" else f"{words} --app {request.app}"
+    words = words if request.app == "uart" else f"{words} --app {request.app}"
+    return words if request.weights_in == "flash" else f"{words} --weights-in ram"

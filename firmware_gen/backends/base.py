@@ -21,6 +21,8 @@ class BackendMemory:
         state_bytes: Everything carried from frame to frame in RAM (symbol ``imse_state``).
         code_bytes: Estimate of the runtime's own code in flash.
         stack_bytes: Stack that the runtime's deepest call needs, an upper estimate.
+        hot_code_bytes: Upper estimate of the code that runs in every frame, the front end
+            included, 0 for a runtime whose code stays in flash.
     """
 
     weights_bytes: int
@@ -28,6 +30,7 @@ class BackendMemory:
     state_bytes: int
     code_bytes: int
     stack_bytes: int
+    hot_code_bytes: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready data."""
@@ -37,6 +40,7 @@ class BackendMemory:
             "state_bytes": self.state_bytes,
             "code_bytes": self.code_bytes,
             "stack_bytes": self.stack_bytes,
+            "hot_code_bytes": self.hot_code_bytes,
         }
 
 

@@ -44,6 +44,13 @@ if TYPE_CHECKING:
     help="Audio from the host, or from the board's microphone to its DAC.",
 )
 @click.option(
+    "--weights-in",
+    type=click.Choice(("flash", "ram")),
+    default="flash",
+    show_default=True,
+    help="Where the network reads its weights; ram is a copy made at start-up.",
+)
+@click.option(
     "-o", "--output", type=PATH, metavar="DIR", help="Folder; default build/<model>-<target>."
 )
 @click.option("--no-compile", is_flag=True, help="Write the project only.")
@@ -60,6 +67,7 @@ def command(
     runtime: str,
     kernels: str,
     app: str,
+    weights_in: str,
     output: Path | None,
     no_compile: bool,
 ) -> int:
@@ -80,6 +88,7 @@ def command(
         runtime=runtime,
         kernels=kernels,
         app=app,
+        weights_in=weights_in,
         compile=not no_compile,
     )
     outcome = build(request, session.reporter)

@@ -232,6 +232,27 @@ def test_layers_add_up_to_the_network(built: BuildOutcome) -> None:
     assert 0 <= around < 100
 
 
+def test_plan_is_near_what_the_model_needs(built: BuildOutcome) -> None:
+    arena = built.report["arena"]
+    assert arena["lower_bound_bytes"] <= arena["size_bytes"] <= 1.05 * arena["lower_bound_bytes"]
+    assert built.report["ram_bytes"]["arena"] == arena["size_bytes"]
+    parts = {r["name"]: r["parts"] for r in built.folder.record["regions"]}
+    assert set(parts["DTCM"]) == {"arena", "buffers", "stack", "state"}
+    assert parts["ITCM"]["hot_code"] > 8192
+
+
+def test_weights_copied_to_ram(built: BuildOutcome, tmp_path: Path) -> None:
+    out = tmp_path / "copied"
+    assert main(["build", "--target", "stm32h7", "--weights-in", "ram", "-o", str(out)]) == 0
+    report = json.loads((out / "report.json").read_text())
+    record = json.loads((out / "build.json").read_text())
+    assert report["bit_exact"] is True
+    assert report["instructions_per_frame"] == built.report["instructions_per_frame"]
+    weights = built.report["flash_bytes"]["weights"]
+    assert report["flash_bytes"]["weights"] == weights
+    assert {r["name"]: r["parts"] for r in record["regions"]}["AXI_SRAM"]["weights"] == weights
+
+
 def test_objects_add_up_to_the_flash(built: BuildOutcome) -> None:
     profile = profile_of(built.folder)
     for kind in ("code", "weights"):

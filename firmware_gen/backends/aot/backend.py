@@ -29,6 +29,11 @@ _BYTES_PER_LAYER = 48
 _BYTES_PER_KERNEL = 400
 _STACK_BYTES = 1024
 
+# Upper estimates: what is placed by them must fit.
+_FRONTEND_CODE_BYTES = 4096
+_MOST_PER_LAYER = 64
+_MOST_PER_KERNEL = 700
+
 
 @dataclass(frozen=True)
 class AotBackend:
@@ -82,6 +87,9 @@ def compile_model(model: QuantizedModel, kernels: str, emitter: type[Emitter]) -
             code_bytes=len(source.layers) * _BYTES_PER_LAYER
             + len(source.kernels) * _BYTES_PER_KERNEL,
             stack_bytes=_STACK_BYTES,
+            hot_code_bytes=_FRONTEND_CODE_BYTES
+            + len(source.layers) * _MOST_PER_LAYER
+            + len(source.kernels) * _MOST_PER_KERNEL,
         ),
         report=_report(network.layout, plan, source, kernels),
     )

@@ -38,6 +38,7 @@ __attribute__((noinline, noreturn)) static void start(void) {
             *to = 0;
         }
     }
+    cortexm_barrier(); /* some of what was copied is code */
     cortexm_guard_stack();
     cortexm_paint_stack();
     for (const constructor_t *f = __init_array_start; f != __init_array_end; ++f) {

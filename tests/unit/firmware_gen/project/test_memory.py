@@ -40,6 +40,28 @@ def test_arena_comes_before_state_in_the_fast_memory() -> None:
     assert plan.places["state"] == "AXI_SRAM"
 
 
+def test_code_of_every_frame_goes_to_tightly_coupled_memory() -> None:
+    plan = plan_memory(H7, memory(hot_code_bytes=20_000), OPTIONS)
+    assert plan.places["hot_code"] == "ITCM"
+    assert plan.ram_bytes == plan_memory(H7, memory(), OPTIONS).ram_bytes + 20_000
+    assert "hot_code" not in plan_memory(H7, memory(), OPTIONS).places
+    assert "hot_code" not in plan_memory(H7, memory(hot_code_bytes=70_000), OPTIONS).places
+    m4 = load_target("mps2_an386")
+    assert "hot_code" not in plan_memory(m4, memory(hot_code_bytes=1_000), OPTIONS).places
+
+
+def test_weights_in_ram_take_what_the_rest_leaves() -> None:
+    options = FirmwareOptions(weights_in="ram")
+    plan = plan_memory(H7, memory(arena_bytes=60_000, weights_bytes=165_000), options)
+    assert plan.places["arena"] == "DTCM"
+    assert plan.places["weights"] == "AXI_SRAM"
+    assert plan.places["weights_image"] == "FLASH"
+    with pytest.raises(ModelTooBigError, match="the weights needs 900,000 bytes"):
+        plan_memory(H7, memory(weights_bytes=900_000), options)
+    with pytest.raises(FirmwareError, match="weights in 'rom'"):
+        FirmwareOptions(weights_in="rom")
+
+
 def test_large_arena_goes_to_the_large_memory() -> None:
     plan = plan_memory(H7, memory(arena_bytes=300_000), OPTIONS)
     assert plan.places["arena"] == "AXI_SRAM"
