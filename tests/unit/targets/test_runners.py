@@ -11,7 +11,7 @@ import pytest
 from imse_mcu.core import process
 from imse_mcu.core.process import ToolNotFoundError
 from imse_mcu.core.registry import UnknownNameError
-from targets.loader import load_target
+from targets.loader import list_targets, load_target
 from targets.runners import (
     RUNNERS,
     Failure,
@@ -445,3 +445,29 @@ def test_the_real_tool_without_a_probe(name: str, image: FlashImage) -> None:
     with pytest.raises(FlashError) as caught:
         runner.flash(FlashRequest(TARGET, image))
     assert caught.value.failure is Failure.NO_PROBE
+
+
+def test_openocd_takes_swd_of_a_jlink(image: FlashImage) -> None:
+    board = dataclasses.replace(TARGET.board, openocd=None, probe="jlink")
+    request = FlashRequest(dataclasses.replace(TARGET, board=board), image)
+    for argv in argv_of("openocd", request):
+        assert argv[1:7] == [
+            *("-f", "interface/jlink.cfg", "-c", "transport select swd"),
+            *("-f", "target/stm32h7x.cfg"),
+        ]
+
+
+def test_pyocd_knows_the_chips_or_the_file_names_their_pack() -> None:
+    known = pytest.importorskip("pyocd.target", reason="pyocd is not installed").TARGET
+    for target in list_targets():
+        debug = target.mcu.debug
+        assert debug.pyocd is None or (debug.pyocd in known) != bool(debug.pyocd_pack), target.name
+
+
+def test_openocd_has_the_configurations_that_target_files_name() -> None:
+    scripts = Path("/usr/share/openocd/scripts")
+    if not scripts.is_dir():
+        pytest.skip("openocd is not installed")
+    for target in list_targets():
+        for name in (target.board.openocd, target.mcu.debug.openocd):
+            assert name is None or (scripts / name).is_file(), f"{target.name}: {name}"
