@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -60,15 +61,54 @@ def command(
         for p in plans
     ]
     header = ("model", "target", "per frame", "flash", "RAM", "cycles", "real time", "verdict")
-    sources = dict.fromkeys(f"  {p.target}: {p.cycles.method}" for p in plans)
     lines = [
+        *_overview_lines(plans),
         table(header, rows, left=(0, 1, 7)),
         "",
-        "Flash and RAM are the memory plan of the aot runtime. Cycles are a model:",
-        *sources,
+        "Flash and RAM are the memory plan of the aot runtime. Cycles are a model, real time the",
+        "share of the processor's time that they take:",
+        *_source_lines(plans),
         *_segment_lines(plans),
     ]
     session.emit([p.to_json() for p in plans], "\n".join(lines))
+
+
+def _overview_lines(plans: Sequence[Plan]) -> list[str]:
+    """Which model runs where, at a glance; nothing for a single model or target."""
+    models = list(dict.fromkeys(p.model for p in plans))
+    targets = dict.fromkeys(p.target for p in plans)
+    if len(models) < 2 or len(targets) < 2:
+        return []
+    words = {(p.model, p.target): _short_verdict(p) for p in plans}
+    rows = [(target, *(words[model, target] for model in models)) for target in targets]
+    return [table(("target", *models), rows, left=range(len(models) + 1)), ""]
+
+
+def _short_verdict(plan: Plan) -> str:
+    """The verdict in two or three words."""
+    if not plan.fits:
+        return "does not fit"
+    if plan.largest_segment is not None:
+        return f"offline, {plan.largest_segment} frames"
+    if plan.real_time_factor > 1:
+        return f"{plan.real_time_factor:.1f}x too slow"
+    return f"real time, {100 * plan.real_time_factor:.0f} %"
+
+
+def _source_lines(plans: Sequence[Plan]) -> list[str]:
+    """Where the cycles come from, targets with the same source together."""
+    from textwrap import wrap
+
+    targets: dict[str, dict[str, None]] = {}
+    for plan in plans:
+        # The count of MACs differs by model and stands in the table.
+        source = re.sub(r"^model: \d+ MAC per frame at ", "", plan.cycles.method)
+        targets.setdefault(source, {})[plan.target] = None
+    lines = []
+    for source, names in targets.items():
+        text = f"{', '.join(names)}: {source}"
+        lines += wrap(text, 98, initial_indent="  ", subsequent_indent="    ")
+    return lines
 
 
 def _segment_lines(plans: Sequence[Plan]) -> list[str]:
