@@ -60,6 +60,7 @@ def render_page(
         style=Markup((fixed / "style.css").read_text("utf-8")),  # noqa: S704 - our own file
         script=Markup((fixed / "players.js").read_text("utf-8")),  # noqa: S704 - our own file
         sections=_sections(bool(clips)),
+        segment_frames=record["report"].get("segment_frames"),
         verdicts=_verdicts(record, run),
         players=[player_of(clip) for clip in clips],
         scored=any(clip.scores for clip in clips),
@@ -108,6 +109,16 @@ def _verdicts(record: Mapping[str, Any], run: Mapping[str, Any] | None) -> list[
         found.append(("no", "The image differs from the TFLM interpreter."))
     if run is not None and not run["bit_exact"]:
         found.append(("no", "The last run differed from the TFLM interpreter: see Listen."))
+    segment_frames = report.get("segment_frames")
+    if segment_frames:
+        seconds = report["algorithmic_latency_ms"] / 1000
+        found.append(
+            (
+                "note",
+                f"Works on whole segments of {segment_frames} frames ({seconds:.2f} s): for clips, "
+                "not for live sound. Figures per frame are a segment's, over its frames.",
+            )
+        )
     accuracy = report["int8_vs_float"]
     found.append(
         (

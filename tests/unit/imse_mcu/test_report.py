@@ -279,6 +279,15 @@ def test_summary_says_what_is_wrong(
     assert f'<li class="{kind}">{text}' in summary
 
 
+def test_summary_of_a_model_that_works_on_segments(record: dict[str, Any]) -> None:
+    record["report"].update(segment_frames=16, algorithmic_latency_ms=95.0)
+    summary = words(section(render_page(record), "summary"))
+    assert "whole segments of 16 frames (0.10 s): for clips, not for live sound" in summary
+    assert "algorithmic latency: one segment" in summary
+    record["report"].update(segment_frames=None)
+    assert "segment" not in section(render_page(record), "summary")
+
+
 def test_summary_warns_of_a_full_region(record: dict[str, Any]) -> None:
     assert '<li class="yes">Fits; the fullest region is FLASH: 30.0 %' in render_page(record)
     record["regions"][1]["used_bytes"] = 48
