@@ -46,6 +46,7 @@ class Platform:
 
 
 _PLATFORMS: Mapping[str, Platform] = {
+    "alif_e7": Platform(("alif_e7",)),
     "imxrt1060": Platform(("imxrt1060",)),
     "mps2": Platform(("mps2",), systick_cycles=True),
     "nrf53": Platform(("nrf53",)),
@@ -53,6 +54,7 @@ _PLATFORMS: Mapping[str, Platform] = {
     "stm32f4f7": Platform(("stm32", "stm32f4f7")),
     "stm32h7": Platform(("stm32", "stm32h7"), own_vectors=True),
     "stm32l4": Platform(("stm32", "stm32l4")),
+    "stm32n6": Platform(("stm32", "stm32n6")),
     "stm32u5": Platform(("stm32", "stm32u5")),
 }
 

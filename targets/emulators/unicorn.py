@@ -60,7 +60,17 @@ _CPU_MODELS = {
     "cortex-m7": "UC_CPU_ARM_CORTEX_M7",
     "cortex-m33": "UC_CPU_ARM_CORTEX_M33",
 }
-_FAMILIES = ("imxrt1060", "nrf53", "rp2350", "stm32f4f7", "stm32h7", "stm32l4", "stm32u5")
+_FAMILIES = (
+    "alif_e7",
+    "stm32n6",
+    "imxrt1060",
+    "nrf53",
+    "rp2350",
+    "stm32f4f7",
+    "stm32h7",
+    "stm32l4",
+    "stm32u5",
+)
 _REGISTERS = {
     **{f"r{index}": getattr(arm_const, f"UC_ARM_REG_R{index}") for index in range(13)},
     "sp": arm_const.UC_ARM_REG_SP,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -99,6 +100,41 @@ def test_image_on_unicorn(builder: Any, frontend: Frontend, name: str) -> None:
     peak = machine.stats().peak_stack_bytes
     assert peak is not None
     assert 100 < peak < 640, "more stack than firmware_gen.memory allows the firmware"
+
+
+@pytest.mark.parametrize("name", ["alif_e7", "stm32n657"])
+def test_start_up_of_a_cortex_m55_as_cortex_m33(
+    frontend: Frontend, tmp_path: Path, name: str
+) -> None:
+    """Unicorn has no Cortex-M55: clocks, pins, UART and memory map run without Helium and loops.
+
+    The core's own instructions are those of the image on QEMU's mps3-an547.
+    """
+    from firmware_gen.project import generate_project, write
+    from firmware_gen.toolchain import compile_project
+    from targets.emulators.unicorn import UnicornMachine
+    from targets.link import DeviceLink
+
+    real = load_target(name)
+    flags = load_target("nrf5340").mcu.cpu_flags
+    changes = {"core": "cortex-m33", "cpu_flags": flags, "fpu": "fpv5-sp-d16", "has_mve": False}
+    target = dataclasses.replace(real, mcu=dataclasses.replace(real.mcu, **changes))
+    backends = {"aot": fake_backend.FakeBackend()}
+    project = generate_project(fake_backend.fake_model(), target, "aot", backends=backends)
+    write(project, tmp_path / "p")
+    build = compile_project(tmp_path / "p", target, plan=project.plan)
+    machine = UnicornMachine(target, build.elf)
+    with DeviceLink(machine.transport()) as link:
+        check_info(link, name)
+        check_frames(link, frontend, 2)
+
+
+@pytest.mark.parametrize("name", ["alif_e7", "stm32n657"])
+def test_cortex_m55_image_links_in_its_memory_map(builder: Any, name: str) -> None:
+    build = builder.build(name)
+    assert {use.region for use in build.regions if use.items} <= {
+        region.name for region in load_target(name).mcu.regions
+    }
 
 
 IN_ARENA = fake_network.SOURCE.replace(

@@ -1,0 +1,42 @@
+/* Registers of the STM32N657 (ST RM0486) that the platform uses, at their secure addresses. */
+#ifndef STM32_FAMILY_H
+#define STM32_FAMILY_H
+
+#include "cortexm.h"
+#include "imse_board_config.h"
+
+#define STM32_USART_GENERATION 2
+#define STM32_USART_HAS_FIFO 1
+#define STM32_GPIO_BASE 0x56020000u
+#define STM32_GPIO_ENABLE RCC_AHB4ENR
+
+#define RCC_CR REGISTER(0x56028000u)
+#define RCC_SR REGISTER(0x56028004u)
+#define RCC_CFGR1 REGISTER(0x56028020u)
+#define RCC_PLL1CFGR1 REGISTER(0x56028080u)
+#define RCC_PLL1CFGR2 REGISTER(0x56028084u)
+#define RCC_PLL1CFGR3 REGISTER(0x56028088u)
+#define RCC_IC1CFGR REGISTER(0x560280c4u)
+#define RCC_IC2CFGR REGISTER(0x560280c8u)
+#define RCC_IC6CFGR REGISTER(0x560280d8u)
+#define RCC_IC11CFGR REGISTER(0x560280ecu)
+#define RCC_CCIPR13 REGISTER(0x56028174u)
+#define RCC_DIVENR REGISTER(0x56028240u)
+#define RCC_AHB4ENR REGISTER(0x5602825cu)
+#define RCC_CR_PLL1ON (1u << 8)
+#define RCC_SR_PLL1RDY (1u << 8)
+#define RCC_PLL1CFGR1_PLL1DIVN_SHIFT 8
+#define RCC_PLL1CFGR1_PLL1DIVM_SHIFT 20
+#define RCC_PLL1CFGR3_PLL1MODSSRST (1u << 0)
+#define RCC_PLL1CFGR3_PLL1MODSSDIS (1u << 2)
+#define RCC_PLL1CFGR3_DIV1 (1u << 24 | 1u << 27) /* PDIV1, PDIV2 = 1 */
+#define RCC_PLL1CFGR3_PLL1PDIVEN (1u << 30)
+#define RCC_ICCFGR(divider) (((divider)-1u) << 16) /* source 0 is PLL1 */
+#define RCC_DIVENR_IC1 (1u << 0)
+#define RCC_DIVENR_SYSTEM (1u << 1 | 1u << 5 | 1u << 10) /* IC2, IC6, IC11 */
+#define RCC_CFGR1_CPUSW_IC1 (3u << 16)
+#define RCC_CFGR1_SYSSW_IC (3u << 24)
+#define RCC_CFGR1_STATUS (3u << 20 | 3u << 28)
+#define RCC_CCIPR13_USART1SEL 7u
+
+#endif /* STM32_FAMILY_H */
