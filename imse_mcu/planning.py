@@ -19,6 +19,7 @@ from imse_mcu.segment_planning import (
 )
 
 if TYPE_CHECKING:
+    from firmware_gen.backends.base import BackendMemory
     from quantize.artifact import QuantizedModel
     from targets.model import Target
 
@@ -128,7 +129,8 @@ def plan_models(
     for model in models:
         if is_offline(model):
             surveyed = survey_model(model, recipe, reporter)
-            plans += [plan_segments(surveyed, target) for target in targets]
+            known: dict[str, BackendMemory] = {}
+            plans += [plan_segments(surveyed, target, known) for target in targets]
             continue
         quantized = quantize(
             QuantizationRequest(model=model, recipe=recipe, untrained=True), reporter
@@ -137,7 +139,9 @@ def plan_models(
     return plans
 
 
-def plan_segments(model: QuantizedModel, target: Target) -> Plan:
+def plan_segments(
+    model: QuantizedModel, target: Target, known: dict[str, BackendMemory] | None = None
+) -> Plan:
     """Estimates a network over segments on one target, for every segment length that is shown.
 
     Flash and RAM are those of the longest segment that fits, up to the authors'.
@@ -145,10 +149,11 @@ def plan_segments(model: QuantizedModel, target: Target) -> Plan:
     Args:
         model: The network for short segments, see :func:`segment_planning.survey_model`.
         target: Where it would run.
+        known: Memory of the network by kernel set, see :func:`segment_planning.survey`.
     """
     from firmware_gen.platforms import platform_families
 
-    found = survey(model, target)
+    found = survey(model, target, known=known)
     longest = max(SHOWN_FRAMES)
     largest = found.largest(longest)
     memory = found.plan(largest) if largest else None

@@ -145,19 +145,32 @@ def survey_model(model: str, recipe: str | None, reporter: Reporter) -> Quantize
     return quantize_offline(request, reporter).quantized
 
 
-def survey(model: QuantizedModel, target: Target, kernels: str = "auto") -> SegmentSurvey:
+def survey(
+    model: QuantizedModel,
+    target: Target,
+    kernels: str = "auto",
+    known: dict[str, BackendMemory] | None = None,
+) -> SegmentSurvey:
     """What a network needs on a target.
 
     Args:
         model: The network for any segment length.
         target: Where it would run.
         kernels: Kernels of the aot runtime.
+        known: Memory of the network by kernel set, where it is known already; what is found is
+            added, so that many targets take one compilation per kernel set.
     """
     from firmware_gen.backends.aot.backend import AotBackend
+    from firmware_gen.backends.aot.kernel_sets import choose_kernels
     from firmware_gen.options import FirmwareOptions
 
-    output = AotBackend().generate(model, target, FirmwareOptions(kernels=kernels))
-    return SegmentSurvey(target, output.memory, segment_frames(model))
+    known = {} if known is None else known
+    chosen = choose_kernels(target, kernels)
+    if chosen not in known:
+        known[chosen] = (
+            AotBackend().generate(model, target, FirmwareOptions(kernels=kernels)).memory
+        )
+    return SegmentSurvey(target, known[chosen], segment_frames(model))
 
 
 def segment_verdict(largest: int, real_time_factor: float) -> str:

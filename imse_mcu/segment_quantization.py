@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from imse_mcu.quantization import QuantizationRequest
     from quantize.recipe import Recipe
 
-_MAX_CALIBRATION_FRAMES = 5000
+#: Calibration takes this many segments, and frames.
+_CALIBRATION_SEGMENTS, _CALIBRATION_FRAMES = 16, 1024
 
 
 def no_weights(model: str) -> ImseMcuError:
@@ -103,7 +104,8 @@ def _quantize(
     from quantize.segments import quantize_segments
 
     # Sizes and costs do not depend on the ranges: one segment is enough without weights.
-    most = frames if request.untrained else max(frames, _MAX_CALIBRATION_FRAMES)
+    most = max(_CALIBRATION_SEGMENTS * frames, _CALIBRATION_FRAMES)
+    most = frames if request.untrained else most
     features = calibration_features(config, waves, frames, most)
 
     def network(length: int) -> Any:

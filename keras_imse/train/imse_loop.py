@@ -151,16 +151,16 @@ class ImseTrainer:
         return loss, magnitude, wave
 
     def _discriminator_step_eager(
-        self, clean: tf.Tensor, magnitude: tf.Tensor, scores: tf.Tensor
+        self, clean: tf.Tensor, magnitude: tf.Tensor, scores: tf.Tensor, known: tf.Tensor
     ) -> tf.Tensor:
-        """One update of the discriminator towards scores ``(batch,)`` of magnitudes."""
+        """One update of the discriminator towards the scores ``(batch,)`` that are known."""
         assert self.discriminator is not None  # noqa: S101 - the caller checked
         target = spectrum.magnitude_phase(clean, self.audio)[..., 0]
         with tf.GradientTape() as tape:
             perfect = self.discriminator(target, target, training=True)
             given = self.discriminator(target, magnitude, training=True)
             loss = tf.reduce_mean(tf.square(1.0 - perfect))
-            loss += tf.reduce_mean(tf.square(scores - given))
+            loss += tf.reduce_mean(known * tf.square(scores - given))
         return _update(self.optimizers[1], tape, loss, self.discriminator.trainable_variables)
 
     def train_step(self, clean: Array, noisy: Array) -> float:
@@ -184,11 +184,13 @@ class ImseTrainer:
                 for a, b in zip(clean, waves.numpy(), strict=True)
             ]
             # Items without an utterance have no score.
-            known = np.flatnonzero(np.isfinite(scores))
-            if len(known) == len(scores):
-                self._discriminator_step(
-                    tf.constant(clean), magnitude, tf.constant(scores, tf.float32)
-                )
+            known = np.isfinite(scores)
+            self._discriminator_step(
+                tf.constant(clean),
+                magnitude,
+                tf.constant(np.where(known, scores, 0.0), tf.float32),
+                tf.constant(known, tf.float32),
+            )
         self.step.assign_add(1)
         return float(loss)
 

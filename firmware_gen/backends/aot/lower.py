@@ -274,7 +274,11 @@ class _Lowering:
         """The smaller or the larger one of two values of one quantization."""
         y = op.outputs[0]
         for index in op.inputs:
-            self._same_quantization(op, index, y)
+            x = self.value(index)
+            # Zero is the same number in every scale.
+            zero = x.data is not None and not np.any(x.data) and not x.zero_point
+            if not zero or self.value(y).zero_point:
+                self._same_quantization(op, index, y)
         low, high = multipliers.RANGES[self.value(y).dtype]
         self.program.nodes.append(
             Binary(

@@ -215,6 +215,8 @@ def wide_extremum(b: GraphBuilder) -> TensorNode:
     a, c = _wide_pair(b, (1, 3, 4, 8))
     del c
     zero = b.constant(b.rng.integers(-3, 4, (1, 1, 1, 1)).astype("int16"), a.scales)
+    if b.rng.integers(2):
+        zero = b.constant(b.rng.integers(0, 1, (1, 1, 1, 1)).astype("int16"), [1.0])
     kind = str(b.rng.choice(["MINIMUM", "MAXIMUM"]))
     return b.op(kind, [a, zero], b.like(a, a.shape))
 

@@ -1,0 +1,103 @@
+"""Firmware for whole segments, built and run on QEMU with a small network over the real bands."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from firmware_gen.options import FirmwareOptions
+from firmware_gen.project import generate_project, write
+from firmware_gen.toolchain import compile_project
+from imse_mcu.buildfolder import RECORD_FORMAT, BuildFolder
+from imse_mcu.core.progress import Reporter
+from imse_mcu.host import HostModel
+from imse_mcu.segment_host import enhance_integer, segment_samples
+from imse_mcu.segment_running import run_segments
+from keras_imse.config import FrontendConfig
+from quantize.artifact import METADATA_NAME, ModelMetadata, QuantizedModel
+from quantize.flatmodel import FlatModel
+from targets.loader import load_target
+
+pytestmark = [
+    pytest.mark.emulator,
+    pytest.mark.skipif(
+        shutil.which("arm-none-eabi-gcc") is None or shutil.which("qemu-system-arm") is None,
+        reason="needs arm-none-eabi-gcc and qemu-system-arm (apt: gcc-arm-none-eabi, "
+        "qemu-system-arm)",
+    ),
+]
+
+FRAMES = 8
+
+
+def _harness() -> ModuleType:
+    path = Path(__file__).parents[1] / "unit" / "firmware_gen" / "aot" / "aot_harness.py"
+    spec = importlib.util.spec_from_file_location("aot_harness", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules.setdefault("aot_harness", module)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _model(dtype: str) -> QuantizedModel:
+    """A network over segments: two convolutions, means over the segment, a mask and a phase."""
+    harness = _harness()
+    b = harness.GraphBuilder(5)
+    scale, point = (0.03, -10) if dtype == "int8" else (0.0002, 0)
+    b.features = harness.TensorNode(
+        "features", (1, FRAMES, 256, 2), dtype, scales=(np.float32(scale),), zero_points=(point,)
+    )
+    x: Any = b.features if dtype == "int8" else b.requant(b.features, "int8", 0.03, -10)
+    x = b.conv(x, 8, (3, 3), same=True, dilation=(2, 1))
+    mean = b.op(
+        "MEAN", [x, b.ints([1, 2])], b.tensor((1, 1, 1, 8), scale=x.scales[0]), keepDims=True
+    )
+    x = b.binary("SUB", x, mean, scale=x.scales[0])
+    logit = b.conv(x, 1, (1, 1), scale=0.05)
+    mask = b.op("LOGISTIC", [logit], b.tensor(logit.shape, scale=1 / 256, point=-128))
+    phase = b.conv(x, 2, (1, 1), scale=0.05)
+    flat = FlatModel(b.ops, {"features": b.features}, {"mask": mask, "phase": phase})
+    index = flat.indices()
+    metadata = ModelMetadata(
+        "small",
+        "imse",
+        "int8",
+        1000,
+        FrontendConfig(n_fft=510, hop=100, first_bin=0),
+        {"features": index[id(b.features)]},
+        {"mask": index[id(mask)], "phase": index[id(phase)]},
+    )
+    flat.metadata[METADATA_NAME] = metadata.to_bytes()
+    return QuantizedModel.from_bytes(flat.to_bytes())
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16"])
+def test_segments_through_the_image_equal_this_machine(dtype: str, tmp_path: Path) -> None:
+    model, target = _model(dtype), load_target("mps2_an500")
+    project = generate_project(model, target, "aot", FirmwareOptions())
+    folder = tmp_path / "build"
+    write(project, folder)
+    compile_project(folder, target, plan=project.plan)
+    record = {"format": RECORD_FORMAT, "target": target.name, "model_digest": model.digest}
+    host = HostModel(model, b"")
+    rng = np.random.default_rng(1)
+    # One whole segment and one that overlaps it.
+    pcm = np.round(3000 * rng.standard_normal(segment_samples(model) + 250)).astype(np.int16)
+    build = BuildFolder(folder, record)
+    run = run_segments(build, host, pcm, on="qemu", reporter=Reporter(enabled=False))
+    report = run.report
+    assert report.bit_exact
+    assert report.frames == 2 * FRAMES
+    assert (report.feature_differences, report.differing_samples) == (0, 0)
+    assert report.frame.mean > report.network.mean > 1000
+    np.testing.assert_array_equal(run.pcm, enhance_integer(host, pcm))
+    assert np.std(run.pcm[-250:]) > 10

@@ -1,0 +1,88 @@
+"""Which segments fit, and what is said about short ones."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from firmware_gen.backends.base import BackendMemory
+from imse_mcu.segment_host import pieces, recording_gain
+from imse_mcu.segment_planning import (
+    QUALITY,
+    SegmentSurvey,
+    quality_words,
+    segment_verdict,
+)
+from imse_mcu.segment_quantization import calibration_features
+from keras_imse.imse_config import ImseConfig
+from targets.loader import load_target
+
+MEMORY = BackendMemory(
+    weights_bytes=500_000, arena_bytes=960_000, state_bytes=0, code_bytes=100_000, stack_bytes=1024
+)
+
+
+def _survey(target: str) -> SegmentSurvey:
+    return SegmentSurvey(load_target(target), MEMORY, 16)
+
+
+def test_memory_grows_with_the_segment() -> None:
+    found = _survey("nucleo_h743zi2")
+    assert found.needs(16) == MEMORY
+    assert found.needs(8).arena_bytes == 480_000
+    short, long = found.at(8), found.at(16)
+    # 60,000 bytes of activations, 400 of samples and 1,280 of tensors per frame.
+    assert long.ram_bytes - short.ram_bytes == 8 * (60_000 + 400 + 1_280)
+    assert (short.fits, long.fits) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("target", "frames"), [("nucleo_h743zi2", 8), ("mps2_an500", 64), ("stm32h747i_disco", 308)]
+)
+def test_longest_segment_fits_and_the_next_does_not(target: str, frames: int) -> None:
+    found = _survey(target)
+    largest = found.largest(308)
+    assert largest == frames
+    assert found.fits(largest)
+    assert largest == 308 or not found.fits(largest + 4)
+    assert found.problem() == ""
+
+
+def test_no_segment_fits_a_small_board() -> None:
+    found = _survey("stm32f407g_disc1")
+    assert found.largest(308) == 0
+    assert "does not fit" in found.problem()
+
+
+def test_short_segments_are_called_what_they_are() -> None:
+    assert quality_words(308) == ""
+    assert "PESQ-WB 1.28 at 16 frames against 2.43 at 308" in quality_words(8)
+    assert "PESQ-WB 1.65 at 32 frames" in quality_words(20)
+    assert sorted(QUALITY.values()) == [QUALITY[frames] for frames in sorted(QUALITY)]
+    assert segment_verdict(308, 25.4) == (
+        "fits whole segments of 308 frames, for offline clips: 25.4 times too slow for real time"
+    )
+    assert "ruins the quality" in segment_verdict(8, 21.0)
+
+
+def test_recordings_are_cut_as_the_authors_do() -> None:
+    pcm = np.arange(2500, dtype=np.int16)
+    cut = pieces(pcm, 1000)
+    assert [(piece.start, piece.keep) for piece in cut] == [(0, 1000), (1000, 500), (1500, 1000)]
+    np.testing.assert_array_equal(cut[2].pcm, pcm[1500:])
+    (short,) = pieces(pcm[:300], 1000)
+    assert (short.keep, len(short.pcm), short.pcm[300:].any()) == (300, 1000, False)
+    assert recording_gain(np.zeros(100, np.int16)) == 0
+    assert recording_gain(np.full(100, -16384, np.int16)) == 2
+
+
+def test_calibration_takes_whole_segments_of_many_recordings() -> None:
+    config = ImseConfig()
+    rng = np.random.default_rng(0)
+    waves = [0.1 * rng.standard_normal(n).astype(np.float32) for n in (16000, 900, 9000)]
+    silence = np.zeros(8000, np.float32)
+    features = calibration_features(config, [*waves, silence], 16, 96)
+    assert [f.shape for f in features] == [(16, 256, 2), (16, 256, 2)]
+    level = np.mean([np.mean(f[..., 0]) for f in features])
+    assert 0.5 < level < 5
+    assert calibration_features(config, waves[1:2], 16, 96) == []
