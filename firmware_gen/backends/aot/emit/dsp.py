@@ -19,7 +19,9 @@ from firmware_gen.backends.aot.emit.dsp_packing import (
     pack_dense,
     pack_depthwise,
     pack_three_rows,
+    pack_wide,
     scale_parameters,
+    wide_scales,
 )
 from firmware_gen.backends.aot.emit.portable import Emitter
 from firmware_gen.backends.aot.layout import Placement
@@ -57,6 +59,9 @@ class DspEmitter(Emitter):
         return y.dtype == "int8" and full and scale_parameters(node.out, y.zero_point) is not None
 
     def convolution(self, node: Convolution) -> list[str]:
+        wide = wide_scales(self.program, node)
+        if wide is not None:
+            return self._wide(node, wide)
         scales = channel_scales(self.program, node)
         if node.outputs[0] in self.windows or scales is None:
             return super().convolution(node)
@@ -133,6 +138,34 @@ class DspEmitter(Emitter):
         out = f"{self.address(spot, 'int8')}{advance(loops, 0)}"
         kernel = "imse_conv_table_s8_dsp" if node.tables else "imse_conv_s8_dsp"
         return lines + looped(loops, self._tapped(kernel, node, taps, advance(loops, 1), out))
+
+    def _wide(self, node: Convolution, scales: list[tuple[int, int, int]]) -> list[str]:
+        """A convolution of int16 values."""
+        x = self.place(node.inputs[0])
+        channels, _, columns, depth = node.weights.shape
+        merge = node.dilations[1] == 1 and x.strides[2] == depth and columns > 1
+        taps, columns_per_run = self.taps(node, merge=merge)
+        loops, pixels, step, pitch = self.pixels(node)
+        run = columns_per_run * depth
+        packed = pack_wide(node.weights.reshape(channels, len(taps), run), scales)
+        lines = struct(
+            "imse_conv_s16_dsp_t",
+            {
+                "weights": self.source.constant(f"weights_{self.index:03d}", packed),
+                "scratch": self.scratch(4 * len(taps) * -(-run // 4)),
+                "low": node.low,
+                "high": node.high,
+                "taps": len(taps),
+                "run": run,
+                "pixels": pixels,
+                "step": step,
+                "out_channels": channels,
+                "out_pitch": pitch,
+            },
+        )
+        out = f"{self.at(node.outputs[0])}{advance(loops, 0)}"
+        calls = self._tapped("imse_conv_s16_dsp", node, taps, advance(loops, 1), out)
+        return lines + looped(loops, calls)
 
     def _tapped(
         self, kernel: str, node: Convolution, taps: Sequence[str], moved: str, out: str

@@ -15,6 +15,7 @@ SUM_LIMIT = 1 << 30
 """Sums below it can be doubled in 32 bits."""
 
 _MAX_SHIFT = 22
+_LARGEST_MANTISSA = 0x7FFF0000
 _QUAD_ORDER = (0, 2, 1, 3)
 
 
@@ -83,6 +84,53 @@ def pack_dense(weights: np.ndarray, scales: Sequence[Sequence[int]]) -> np.ndarr
     biases = records[:, 0].reshape(channels // 2, 2)
     rounding = records[:, 1:].reshape(channels // 2, 6)
     return np.concatenate([biases, words, rounding], axis=1)
+
+
+def wide_scales(program: Program, node: Convolution) -> list[tuple[int, int, int]] | None:
+    """Bias, reduced mantissa and shift per channel of a convolution of int16 values.
+
+    Args:
+        program: The program.
+        node: A convolution.
+
+    Returns:
+        The parameters, or None when the DSP kernel does not suit: sums of more than 32 bits,
+        groups, an odd number of channels.
+    """
+    x = program.values[node.inputs[0]]
+    plain = x.dtype == "int16" and not node.depthwise and node.weights.shape[-1] == x.shape[3]
+    if not plain or node.weights.shape[0] % 2:
+        return None
+    sizes = np.abs(node.weights.astype(np.int64)).sum(axis=(1, 2, 3))
+    rows = []
+    for bias, size, (mantissa, shift) in zip(node.bias, sizes, node.multipliers, strict=True):
+        total = 15 - shift
+        if abs(bias) + (int(size) << 15) >= 1 << 31 or total < 1:
+            return None
+        reduced = (mantissa + (1 << 15)) >> 16 if mantissa < _LARGEST_MANTISSA else 0x7FFF
+        rows.append((bias, reduced, total))
+    return rows
+
+
+def pack_wide(weights: np.ndarray, scales: Sequence[Sequence[int]]) -> np.ndarray:
+    """Weights of a convolution of int16 values as the DSP kernel reads them.
+
+    Args:
+        weights: int8 ``[channels][taps][run]``, an even number of channels.
+        scales: Bias, reduced mantissa and shift per channel.
+
+    Returns:
+        int32 words, per pair of channels: the biases; two int16 per word, per tap and quad 4 of
+        each channel; reduced mantissa and shift of each channel.
+    """
+    channels, taps, run = weights.shape
+    padded = np.zeros((channels, taps, -(-run // 4) * 4), np.int16)
+    padded[:, :, :run] = weights
+    quads = padded.reshape(-1, 2, taps, padded.shape[2] // 4, 4)
+    words = _words(quads.transpose(0, 2, 3, 1, 4)).reshape(channels // 2, -1)
+    records = np.array(scales, np.int32)
+    biases = records[:, 0].reshape(channels // 2, 2)
+    return np.concatenate([biases, words, records[:, 1:].reshape(channels // 2, 4)], axis=1)
 
 
 def pack_depthwise(weights: np.ndarray, scales: Sequence[Sequence[int]]) -> np.ndarray:

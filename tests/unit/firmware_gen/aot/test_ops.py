@@ -495,7 +495,9 @@ MAKERS: list[Maker] = [
 FUSED = [fused_prelu, fused_table, fused_gate, shared_table, equal_sums, three_rows]
 WITH_DSP_KERNELS = [
     conv,
+    wide_conv,
     pointwise,
+    grouped,
     depthwise,
     binary,
     constant_operand,
