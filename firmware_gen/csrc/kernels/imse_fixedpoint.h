@@ -15,13 +15,11 @@ static inline int32_t imse_high_multiply(int32_t a, int32_t b) {
   return (int32_t)(((int64_t)a * b + (1LL << 30)) >> 31);
 }
 
-/* value / 2^exponent, to nearest, halves away from zero. */
+/* value / 2^exponent, to nearest, halves away from zero; exponent 0 to 31. */
 static inline int32_t imse_round_shift(int32_t value, int32_t exponent) {
-  if (exponent == 0) {
-    return value;
-  }
-  const int64_t nudge = (1LL << (exponent - 1)) - (value < 0 ? 1 : 0);
-  return (int32_t)(((int64_t)value + nudge) >> exponent);
+  const int32_t mask = (int32_t)((1u << exponent) - 1u);
+  const int32_t half = (mask >> 1) + (value < 0 ? 1 : 0);
+  return (value >> exponent) + ((value & mask) > half ? 1 : 0);
 }
 
 static inline int32_t imse_multiply(int32_t value, int32_t mantissa, int32_t shift) {

@@ -266,6 +266,12 @@ class DspEmitter(Emitter):
             or super().binary(node)
         )
 
+    def binary_kernel(self, node: Binary) -> str:
+        name = super().binary_kernel(node)
+        right = all(shift <= 0 for _, shift in (node.a, node.b, node.out))
+        there = name in ("imse_add_s16", "imse_mul_s16") and right
+        return f"{name}_dsp" if there else name
+
     def _product(self, node: Binary, parameters: tuple[int, int, int]) -> list[str]:
         rows = self._product_rows(node, node.inputs, parameters)
         rows = rows or self._product_rows(node, node.inputs[::-1], parameters)

@@ -23,19 +23,23 @@ class ElementwiseLayers(Addresses):
 
     def binary(self, node: Binary) -> list[str]:
         """Sum, difference, product or quotient."""
-        y = self.value(node.outputs[0])
         if node.kind in ("minimum", "maximum"):
             return self._extremum(node)
         kind = "add" if node.kind == "sub" else node.kind
         members = self.binary_members(node)
         loops = self.nest(node.outputs[0], node.inputs, (False, False))
-        kernel = self.kernel(f"imse_{kind}_{SUFFIX[y.dtype]}")
+        kernel = self.kernel(self.binary_kernel(node))
         call = (
             f"{kernel}(&p, {self.at(node.inputs[0])}{advance(loops.loops, 1)}, {loops.steps[1]}, "
             f"{self.at(node.inputs[1])}{advance(loops.loops, 2)}, {loops.steps[2]}, "
             f"{self.at(node.outputs[0])}{advance(loops.loops, 0)}, {loops.count});"
         )
         return struct(f"imse_{kind}_t", members) + looped(loops.loops, [call])
+
+    def binary_kernel(self, node: Binary) -> str:
+        """Name of the kernel of an element-wise operator with rounding."""
+        kind = "add" if node.kind == "sub" else node.kind
+        return f"imse_{kind}_{SUFFIX[self.value(node.outputs[0]).dtype]}"
 
     def _extremum(self, node: Binary) -> list[str]:
         """The smaller or the larger one of two values."""

@@ -496,6 +496,8 @@ FUSED = [fused_prelu, fused_table, fused_gate, shared_table, equal_sums, three_r
 WITH_DSP_KERNELS = [
     conv,
     wide_conv,
+    wide_binary,
+    wide_broadcast,
     pointwise,
     grouped,
     depthwise,
