@@ -51,6 +51,7 @@ PROGRAMS = (
 
 PACKAGES = (
     ToolSpec("tensorflow", "builds and trains models", required=True),
+    ToolSpec("ethos-u-vela", "estimates models on an Ethos-U", required=False, extra="ethos-u"),
     ToolSpec("tf-keras", "builds and trains models", required=True),
     ToolSpec("tflite-micro", "reference interpreter for int8 models", required=True),
     ToolSpec("ai-edge-litert", "reads and writes .tflite files", required=True),

@@ -124,6 +124,7 @@ class _Parts:
     proof: RunReport | None
     accuracy: Int8VersusFloat
     layers: tuple[LayerRow, ...]
+    npu: Mapping[str, Any] | None = None
 
 
 def build(request: BuildRequest, reporter: Reporter) -> BuildOutcome:
@@ -216,6 +217,7 @@ def _finish(
         accuracy, compared = compare_on(host, clip, title)
         layers = layer_rows(host.quantized.graph, compared)
     parts = _Parts(target, host, runtime, project, compiled, proof, accuracy, layers)
+    parts = replace(parts, npu=_on_npu(target, host, reporter))
     report = make_report(request, parts)
     record = {**record, **_record(request, parts, report, staging)}
     write_json(staging / REPORT_FILE, report)
@@ -428,7 +430,23 @@ def make_report(request: BuildRequest, parts: _Parts) -> dict[str, Any]:
         "arena": arena_plan(parts.project.reports[parts.runtime]),
         "int8_vs_float": parts.accuracy.to_json(),
         "tool_versions": tool_versions(compiled=parts.compiled is not None),
+        **({} if parts.npu is None else {"ethos_u": dict(parts.npu)}),
     }
+
+
+def _on_npu(target: Target, host: HostModel, reporter: Reporter) -> dict[str, Any] | None:
+    """What the model would need on the target's Ethos-U; None where it has none."""
+    npu = target.mcu.npu
+    model = host.quantized
+    if npu is None or segment_frames(model):
+        return None
+    from imse_mcu.npu import estimate
+
+    with reporter.stage(f"estimating the model on {npu.accelerator}"):
+        found = estimate(model.tflite, npu, model.metadata.frontend.frames_per_second)
+    if "missing" in found:
+        reporter.note(f"{npu.accelerator} {found['missing']}")
+    return found
 
 
 def _latency_ms(model: QuantizedModel) -> float:

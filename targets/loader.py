@@ -26,6 +26,7 @@ from targets.model import (
     MacsPerCycle,
     Mcu,
     MemoryRegion,
+    Npu,
     Oscillator,
     RegionKind,
     RegisterBits,
@@ -240,8 +241,21 @@ def _parse_mcu(name: str, table: Table) -> Mcu:
             table.number("macs_per_cycle", 0.0, 64.0), sources["macs_per_cycle"]
         ),
         debug=debug,
+        npu=_parse_npu(table.table("npu")) if table.has("npu") else None,
         sources=MappingProxyType(sources),
     )
+
+
+def _parse_npu(table: Table) -> Npu:
+    npu = Npu(
+        accelerator=table.string("accelerator"),
+        system_config=table.string("system_config"),
+        memory_mode=table.string("memory_mode"),
+        clock_hz=table.integer("clock_hz", 1_000_000, 2_000_000_000),
+        source=table.string("source"),
+    )
+    table.finish()
+    return npu
 
 
 def _parse_uart(table: Table) -> Uart:

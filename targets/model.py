@@ -164,6 +164,35 @@ class DebugNames:
 
 
 @dataclass(frozen=True)
+class Npu:
+    """An Ethos-U beside the processor, as Arm's compiler vela models it.
+
+    Attributes:
+        accelerator: Name for ``--accelerator-config``, e.g. ``ethos-u55-256``.
+        system_config: Section of vela's configuration with the memories' speed.
+        memory_mode: Section of vela's configuration with where things lie.
+        clock_hz: Its clock in hertz.
+        source: Where that is documented.
+    """
+
+    accelerator: str
+    system_config: str
+    memory_mode: str
+    clock_hz: int
+    source: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for reports."""
+        return {
+            "accelerator": self.accelerator,
+            "system_config": self.system_config,
+            "memory_mode": self.memory_mode,
+            "clock_hz": self.clock_hz,
+            "source": self.source,
+        }
+
+
+@dataclass(frozen=True)
 class Mcu:
     """One microcontroller.
 
@@ -182,6 +211,7 @@ class Mcu:
         regions: Memories in order of preference for their roles.
         macs_per_cycle: Planning figure.
         debug: Names in flash tools.
+        npu: Ethos-U beside it, ``None`` if there is none.
         sources: Key -> document, for every figure that is not in a region.
     """
 
@@ -199,6 +229,7 @@ class Mcu:
     regions: tuple[MemoryRegion, ...]
     macs_per_cycle: MacsPerCycle
     debug: DebugNames
+    npu: Npu | None
     sources: Mapping[str, str]
 
     def region(self, name: str) -> MemoryRegion:
@@ -259,6 +290,7 @@ class Mcu:
             "regions": [region.to_json() for region in self.regions],
             "macs_per_cycle": self.macs_per_cycle.to_json(),
             "debug": self.debug.to_json(),
+            "npu": self.npu.to_json() if self.npu else None,
             "sources": dict(sorted(self.sources.items())),
         }
 

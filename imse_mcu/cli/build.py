@@ -126,5 +126,12 @@ def _text(outcome: BuildOutcome) -> str:
         f"audio {ratio['audio_snr_db']} dB ({ratio['recording']})",
         f"  digest        {record['project_digest']}",
     ]
+    npu = r.get("ethos_u")
+    if npu is not None:
+        text = npu.get("missing") or (
+            f"{npu['cycles_per_frame']} cycles per frame, factor {npu['real_time_factor']:.3f}, "
+            f"{npu['operators_cpu']} operators left to the processor (vela's estimate)"
+        )
+        lines.append(f"  {npu['accelerator']} {text}")
     lines += [f"  {kind:<12}  {path}" for kind, path in outcome.files.items()]
     return "\n".join(lines)
