@@ -61,6 +61,7 @@ def render_page(
         script=Markup((fixed / "players.js").read_text("utf-8")),  # noqa: S704 - our own file
         sections=_sections(bool(clips)),
         segment_frames=record["report"].get("segment_frames"),
+        npu=record["report"].get("ethos_u"),
         verdicts=_verdicts(record, run),
         players=[player_of(clip) for clip in clips],
         scored=any(clip.scores for clip in clips),

@@ -288,6 +288,24 @@ def test_summary_of_a_model_that_works_on_segments(record: dict[str, Any]) -> No
     assert "segment" not in section(render_page(record), "summary")
 
 
+def test_page_has_the_estimate_for_an_npu(record: dict[str, Any]) -> None:
+    record["report"]["ethos_u"] = {"accelerator": "ethos-u55-256", "missing": "no vela"}
+    assert "ethos-u55-256 – no vela" in words(section(render_page(record), "speed"))
+    record["report"]["ethos_u"] = {
+        "accelerator": "ethos-u55-256",
+        "cycles_per_frame": 123456,
+        "real_time_factor": 0.0193,
+        "operators_npu": 240,
+        "operators_cpu": 12,
+        "sram_bytes": 2048,
+        "flash_bytes": 4096,
+        "method": "estimate of vela",
+    }
+    text = words(section(render_page(record), "speed"))
+    assert "ethos-u55-256, real-time factor 0.019 123" in text
+    assert "240 operators on the NPU, 12 left to the processor" in text
+
+
 def test_summary_warns_of_a_full_region(record: dict[str, Any]) -> None:
     assert '<li class="yes">Fits; the fullest region is FLASH: 30.0 %' in render_page(record)
     record["regions"][1]["used_bytes"] = 48
