@@ -3,7 +3,8 @@
 #
 # TFLM_DIR is a checkout in which the target 'microlite' was built, or a project tree made by
 # TFLM's create_tflm_tree.py with the library in it. TFLM_LIBRARY names the library where there are
-# several. Sets IMSE_TFLM_LIBRARY, IMSE_TFLM_INCLUDES and IMSE_TFLM_DEFINITIONS.
+# several. Sets IMSE_TFLM_LIBRARY, IMSE_TFLM_INCLUDES, IMSE_TFLM_DEFINITIONS and
+# IMSE_TFLM_LINK_OPTIONS.
 include(${CMAKE_CURRENT_LIST_DIR}/imse_tflm_operators.cmake)
 
 set(TFLM_LIBRARY "$ENV{TFLM_LIBRARY}" CACHE FILEPATH
@@ -156,6 +157,26 @@ endif()
 set(IMSE_TFLM_DEFINITIONS TF_LITE_STATIC_MEMORY NDEBUG)
 if(symbols MATCHES " T [^\n]*Register_CONV_2D_INT8")
   list(APPEND IMSE_TFLM_DEFINITIONS CMSIS_NN)
+endif()
+# Arm's convolution with Helium needs help in one case: imse_cmsis_nn.c.
+set(IMSE_TFLM_LINK_OPTIONS "")
+execute_process(COMMAND ${CMAKE_READELF} -A "${probe}.o" OUTPUT_VARIABLE attributes ERROR_QUIET)
+if(attributes MATCHES "Tag_MVE_arch" AND symbols MATCHES " T arm_convolve_wrapper_s8\n")
+  set(found "")
+  foreach(base tensorflow/lite/micro/tools/make/downloads third_party)
+    if("${found}" STREQUAL "" AND EXISTS "${TFLM_DIR}/${base}/cmsis_nn/Include")
+      set(found "${TFLM_DIR}/${base}/cmsis_nn/Include")
+    endif()
+  endforeach()
+  if("${found}" STREQUAL "")
+    message(FATAL_ERROR "TFLM_DIR='${TFLM_DIR}' has no cmsis_nn/Include, neither in third_party nor "
+      "in tensorflow/lite/micro/tools/make/downloads: build TFLM's target 'microlite', it fetches it")
+  endif()
+  list(APPEND IMSE_TFLM_INCLUDES "${found}")
+  list(APPEND IMSE_TFLM_DEFINITIONS CMSIS_NN)
+  list(REMOVE_DUPLICATES IMSE_TFLM_DEFINITIONS)
+  set(IMSE_TFLM_LINK_OPTIONS -Wl,--wrap=arm_convolve_wrapper_s8
+    -Wl,--wrap=arm_convolve_wrapper_s8_get_buffer_size)
 endif()
 if(NOT symbols MATCHES " T [^\n]*MicroPrintf")
   list(APPEND IMSE_TFLM_DEFINITIONS TF_LITE_STRIP_ERROR_STRINGS)
