@@ -56,7 +56,13 @@ class Tflm:
         subprocess.run(["arm-none-eabi-ar", "rc", str(path), "a.o"], cwd=self.work, check=True)
         return path
 
-    def find(self, *, given: str | None = None, library: str = "") -> str:
+    def find(
+        self,
+        *,
+        given: str | None = None,
+        library: str = "",
+        cpu: tuple[str, ...] = ("-mfloat-abi=hard", *M7),
+    ) -> str:
         """What the checks say, on one line; ``found ...`` when they pass."""
         (self.work / "imse_tflm.cmake").write_bytes(
             csrc("network", "tflm", "imse_tflm.cmake").read_bytes()
@@ -67,6 +73,7 @@ class Tflm:
         (self.work / "main.cmake").write_text(
             "include(imse_tflm.cmake)\n"
             'message("found ${IMSE_TFLM_LIBRARY} with ${IMSE_TFLM_INCLUDES}")\n'
+            'message("linked with ${IMSE_TFLM_LINK_OPTIONS}")\n'
         )
         done = subprocess.run(
             [
@@ -76,7 +83,7 @@ class Tflm:
                 f"-DCMAKE_C_COMPILER={GCC}",
                 "-DCMAKE_READELF=arm-none-eabi-readelf",
                 "-DCMAKE_NM=arm-none-eabi-nm",
-                f"-DIMSE_CPU_FLAGS=-mfloat-abi=hard;{';'.join(M7)}",
+                f"-DIMSE_CPU_FLAGS={';'.join(cpu)}",
                 "-P",
                 "main.cmake",
             ],
@@ -97,7 +104,7 @@ def tflm(tmp_path: Path) -> Tflm:
 
 def test_a_tflm_that_fits_is_taken(tflm: Tflm) -> None:
     downloads = "TFLM/tensorflow/lite/micro/tools/make/downloads"
-    assert tflm.find() == (
+    assert tflm.find().removesuffix(" linked with") == (
         f"found TFLM/gen/m7/lib/libtensorflow-microlite.a with TFLM;{downloads}/"
         f"flatbuffers/include;{downloads}/gemmlowp;{downloads}/ruy"
     )
@@ -190,3 +197,19 @@ def test_library_without_cmsis_nn_is_taken_with_a_warning(tflm: Tflm) -> None:
     said = tflm.find()
     assert "was built without CMSIS-NN: its kernels are several times slower" in said
     assert "found TFLM/gen/m7/lib/" in said
+
+
+M55 = ("-mcpu=cortex-m55", "-mfloat-abi=hard", "-mthumb")
+WRAPPED = CLASS + "void arm_convolve_wrapper_s8(void) {}\n"
+
+
+def test_helium_needs_the_headers_of_cmsis_nn(tflm: Tflm) -> None:
+    tflm.library("gen/m7/lib", code=WRAPPED, flags=M55)
+    said = tflm.find(cpu=M55)
+    assert "has no cmsis_nn/Include, neither in third_party nor in" in said
+    (tflm.folder / "third_party/cmsis_nn/Include").mkdir(parents=True)
+    said = tflm.find(cpu=M55)
+    assert ";TFLM/third_party/cmsis_nn/Include" in said
+    assert "linked with -Wl,--wrap=arm_convolve_wrapper_s8;" in said
+    tflm.library("gen/m7/lib", code=WRAPPED)
+    assert tflm.find().endswith("linked with")
