@@ -40,9 +40,17 @@ types: setup-dev ## mypy
 unit: setup-dev ## pytest, emulator tests included
 	$(BIN)/pytest $(PYTEST_ARGS)
 
-bench: setup-dev ## instructions per layer and build time of the default model
-	$(BIN)/imse-mcu build --target $(TARGET) --model $(MODEL) --no-cache -v -o $(BUILD)
+bench: export IMSE_MCU_CACHE := build/bench-cache
+bench: setup-dev ## every figure of docs/performance.md but those of TFLM
+	rm -rf $(IMSE_MCU_CACHE)
+	@echo "cold build:"
+	$(BIN)/imse-mcu build --target $(TARGET) --model $(MODEL) -v -o $(BUILD)
+	@echo "warm build:"
+	$(BIN)/imse-mcu build --target $(TARGET) --model $(MODEL) -v -o $(BUILD)
+	$(BIN)/imse-mcu run $(BUILD) --input $(INPUT)
 	$(BIN)/imse-mcu profile $(BUILD)
+	$(BIN)/python scripts/bench.py $(BUILD)
+	$(BIN)/pytest -q -rP -k instructions_per_unit tests/unit/firmware_gen/kernels
 
 clean: ## remove build results and caches (not .venv)
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis examples/*-enhanced.wav

@@ -168,4 +168,5 @@ def instructions(name: str, folder: Path) -> float:
 @pytest.mark.parametrize("name", COSTS)
 def test_instructions_per_unit(name: str, tmp_path: Path) -> None:
     cost = instructions(name, tmp_path)
+    print(f"{name}: {cost:.2f} instructions per MAC or element")
     assert 0.5 < cost <= COSTS[name][3]
