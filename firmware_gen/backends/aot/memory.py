@@ -85,7 +85,7 @@ def plan_memory(layout: Layout, scratch_bytes: Mapping[int, int]) -> MemoryPlan:
             channels = layout.program.values[ring.newest].shape[-1]
             state_bytes += aligned(4 * channels)
     return MemoryPlan(
-        arena_bytes=place_buffers([*arena, *scratch.values()], bound),
+        arena_bytes=place_buffers([*arena, *scratch.values()]),
         state_bytes=state_bytes,
         lower_bound_bytes=bound,
         sums=sums,
@@ -93,12 +93,11 @@ def plan_memory(layout: Layout, scratch_bytes: Mapping[int, int]) -> MemoryPlan:
     )
 
 
-def place_buffers(buffers: Sequence[Buffer], bound: int) -> int:
+def place_buffers(buffers: Sequence[Buffer]) -> int:
     """Set the offsets of buffers so that they take little memory.
 
     Args:
         buffers: Buffers with sizes and lifetimes; their offsets are set.
-        bound: Size that is good enough: no plan can take less.
 
     Returns:
         The size of the memory that holds them.
@@ -108,14 +107,16 @@ def place_buffers(buffers: Sequence[Buffer], bound: int) -> int:
     sizes = np.array([aligned(b.size_bytes) for b in buffers])
     first, last = (np.array([getattr(b, name) for b in buffers]) for name in ("first", "last"))
     together = (first[:, None] <= last) & (last[:, None] >= first)
+    # No plan can take less than the buffers that live when some buffer begins to.
+    bound = int((((first <= first[:, None]) & (last >= first[:, None])) @ sizes).max())
     numbers = range(len(buffers))
     best: tuple[int, list[int]] | None = None
     for key in _ORDERS:
         order = sorted(numbers, key=lambda i, key=key: key(buffers[i]))  # type: ignore[misc]
-        found = _improve(order, sizes, together, aligned(bound))
+        found = _improve(order, sizes, together, bound)
         if best is None or found[0] < best[0]:
             best = found
-        if best[0] <= aligned(bound):
+        if best[0] <= bound:
             break
     assert best is not None  # noqa: S101 - there is at least one order
     for buffer, offset in zip(buffers, best[1], strict=True):

@@ -55,7 +55,7 @@ def test_plan_is_within_five_percent_of_the_best(seed: int) -> None:
     rectangles = _cut(rng, 64, 8192, 5)
     buffers = [Buffer("arena", i, n, -1, a, b) for i, (a, b, n) in enumerate(rectangles)]
     rng.shuffle(buffers)  # type: ignore[arg-type]
-    total = place_buffers(buffers, 8192)
+    total = place_buffers(buffers)
     assert 8192 <= total <= 1.05 * 8192
     for i, a in enumerate(buffers):
         assert a.offset % 8 == 0
@@ -66,7 +66,7 @@ def test_plan_is_within_five_percent_of_the_best(seed: int) -> None:
 
 
 def test_nothing_needs_no_memory() -> None:
-    assert place_buffers([], 0) == 0
+    assert place_buffers([]) == 0
     assert aligned(1) == 8
 
 
