@@ -87,6 +87,11 @@ def run_file(
     reference = _read_clean(clean, source, recording) if clean is not None else None
     for notice in recording.notices + (reference.notices if reference else ()):
         reporter.note(f"note: {notice}")
+    scores = {}
+    if reference is not None:
+        # First of all, since a recording that cannot be scored ends the command.
+        with reporter.stage("scoring the noisy recording"):
+            scores["noisy"] = _score(reference.pcm, recording.pcm, source.name)
     host = build.host_model()
     result = run_recording(build, host, recording.pcm, on=on, reporter=reporter)
     with reporter.stage("the float model on this machine"):
@@ -95,10 +100,10 @@ def run_file(
             "float": host.enhance(recording.samples, "float"),
             "image": result.pcm,
         }
-    scores = {}
     if reference is not None:
         with reporter.stage("scoring against the clean recording"):
-            scores = _scores(reference.pcm, versions, source.name)
+            for name in ("float", "image"):
+                scores[name] = _score(reference.pcm, versions[name], source.name)
     write_wav(target, result.pcm)
     data = result.report.to_json()
     data["scores"] = {name: score.to_json() for name, score in scores.items()} or None
@@ -133,21 +138,11 @@ def _read_clean(path: Path, source: Path, noisy: Recording) -> Recording:
     return clean
 
 
-def _scores(
-    clean: NDArray[np.int16], versions: Mapping[str, NDArray[np.int16]], name: str
-) -> dict[str, SpeechScores]:
-    """Scores every version of a recording against the clean one."""
+def _score(clean: NDArray[np.int16], pcm: NDArray[np.int16], name: str) -> SpeechScores:
+    """Scores a version of a recording against the clean one."""
     import numpy as np
 
     from quantize.metrics import score_speech
 
-    full = np.float32(32768.0)
-    return {
-        version: score_speech(
-            clean.astype(np.float32) / full,
-            pcm.astype(np.float32) / full,
-            SAMPLE_RATE_HZ,
-            name=f"{name} ({version})",
-        )
-        for version, pcm in versions.items()
-    }
+    reference, wave = (x.astype(np.float32) / np.float32(32768.0) for x in (clean, pcm))
+    return score_speech(reference, wave, SAMPLE_RATE_HZ, name=name)

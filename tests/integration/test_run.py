@@ -45,6 +45,22 @@ def test_run_writes_the_enhanced_recording_next_to_the_noisy_one(
     assert page.count("data:image/png;base64,") == 3
 
 
+def test_clean_recording_that_does_not_fit_is_refused_before_the_run(
+    build_copy: Path, examples: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    before = (build_copy / "report.html").read_bytes()
+    write_wav(tmp_path / "noisy.wav", clip(examples, "noisy.wav", 1.0))
+    write_wav(tmp_path / "short.wav", clip(examples, "clean.wav", 0.5))
+    write_wav(tmp_path / "silent.wav", np.zeros(16000, np.int16))
+    command = ["run", str(build_copy), "--input", str(tmp_path / "noisy.wav"), "--clean"]
+    assert main([*command, str(tmp_path / "short.wav")]) == 2
+    assert "has 8000 samples at 16 kHz" in capsys.readouterr().err
+    assert main([*command, str(tmp_path / "silent.wav")]) == 1
+    assert "PESQ" in capsys.readouterr().err
+    assert not (tmp_path / "noisy-enhanced.wav").exists()
+    assert (build_copy / "report.html").read_bytes() == before
+
+
 def test_image_gives_what_enhance_gives(build_copy: Path, examples: Path, tmp_path: Path) -> None:
     source = tmp_path / "in.wav"
     write_wav(source, clip(examples, "noisy.wav", 1.0))
