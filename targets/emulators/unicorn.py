@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -46,6 +45,7 @@ from targets.emulators.counter import GuestMemory, InstructionCounter
 from targets.emulators.errors import EmulatedFaultError, EmulatorError, ImageError
 from targets.emulators.image import FirmwareImage
 from targets.emulators.interrupts import EXCEPTION_RETURN, Interrupts, Timeline
+from targets.emulators.machine_link import MachineStats, UnicornTransport
 from targets.emulators.registers import EngineRegisters
 from targets.emulators.serial import HostUart
 from targets.model import MemoryRegion, Target
@@ -78,38 +78,6 @@ _REGISTERS = {
     "xpsr": arm_const.UC_ARM_REG_XPSR,
 }
 _INTERRUPTS = {1: "an undefined instruction", 2: "a supervisor call (SVC)", 7: "a breakpoint"}
-
-
-@dataclass(frozen=True)
-class MachineStats:
-    """What the machine has measured since power on.
-
-    Attributes:
-        instructions: Instructions executed while counting was on.
-        idle_cycles: Virtual cycles spent waiting for the UART.
-        stack_bytes: Size of the stack, ``None`` if the image does not say where it is.
-        peak_stack_bytes: Most of it ever used, ``None`` likewise.
-        uart_bytes_received: Bytes the firmware has read.
-        uart_bytes_sent: Bytes the firmware has sent.
-    """
-
-    instructions: int
-    idle_cycles: int
-    stack_bytes: int | None
-    peak_stack_bytes: int | None
-    uart_bytes_received: int
-    uart_bytes_sent: int
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data for reports."""
-        return {
-            "instructions": self.instructions,
-            "idle_cycles": self.idle_cycles,
-            "stack_bytes": self.stack_bytes,
-            "peak_stack_bytes": self.peak_stack_bytes,
-            "uart_bytes_received": self.uart_bytes_received,
-            "uart_bytes_sent": self.uart_bytes_sent,
-        }
 
 
 class UnicornMachine:
@@ -648,53 +616,6 @@ class UnicornMachine:
     def _die(self, error: EmulatorError) -> None:
         self._dead = error
         raise error
-
-
-class UnicornTransport:
-    """The emulated UART as a byte transport; its time is the machine's.
-
-    Args:
-        machine: The machine.
-        damage: Applied to bytes on their way to the firmware, for tests.
-    """
-
-    def __init__(
-        self, machine: UnicornMachine, *, damage: Callable[[bytes], bytes] | None = None
-    ) -> None:
-        self._machine = machine
-        self._damage = damage
-        self._closed = False
-
-    @property
-    def description(self) -> str:
-        """What this is, for messages."""
-        return f"the emulated {self._machine.target.board.uart.peripheral}"
-
-    def write(self, data: bytes) -> None:
-        """Queue bytes for the firmware."""
-        self._check_open()
-        self._machine.uart.put(self._damage(data) if self._damage else data)
-
-    def read(self, timeout_s: float) -> bytes:
-        """Run the firmware until it waits, then let up to ``timeout_s`` seconds pass."""
-        self._check_open()
-        data = self._machine.uart.take()
-        if data:
-            return data
-        self._machine.run()
-        return self._machine.uart.take() or self._machine.idle(timeout_s)
-
-    def now(self) -> float:
-        """Seconds on the machine's clock."""
-        return self._machine.cycles() / self._machine.target.mcu.clock_hz
-
-    def close(self) -> None:
-        """Disconnect; the machine stays."""
-        self._closed = True
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise EmulatorError("the emulated UART was closed")
 
 
 __all__ = ["MachineStats", "UnicornMachine", "UnicornTransport"]
