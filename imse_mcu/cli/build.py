@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     default="auto",
     show_default=True,
     metavar="auto|portable|dsp|mve|cmsis-nn",
-    help="Kernels of the aot runtime; auto is the best that the core has.",
+    help="Kernels of the aot runtime; auto is the best of ours that the core has, cmsis-nn takes "
+    "Arm's from CMSIS_NN_DIR.",
 )
 @click.option(
     "--app",
