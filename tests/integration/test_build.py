@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -272,3 +273,12 @@ def test_profile_finds_a_regression(
     (build_copy / "build.json").write_text(json.dumps(record))
     assert main(["profile", str(built.folder.path), "--compare", str(build_copy)]) == 1
     assert "past the limit of 2 %: instructions_per_frame" in capsys.readouterr().out
+
+
+def test_every_key_of_the_report_is_documented(built: BuildOutcome, repository: Path) -> None:
+    page = (repository / "docs" / "architecture.md").read_text("utf-8")
+    text = page.partition("## report.json")[2].partition("\n## ")[0]
+    named = set(re.findall(r"\w+", text))
+    inner = {key for value in built.report.values() if isinstance(value, dict) for key in value}
+    assert set(built.report) <= named
+    assert inner - set(built.report["tool_versions"]) <= named
