@@ -82,6 +82,23 @@ def _listed(
     return [(f, f.parent.name) for f in chosen]
 
 
+def _check_partners(root: Path) -> None:
+    """Refuses clean recordings without a noisy one: the folders do not belong together."""
+    if (root / "noisy_meta.csv").is_file():
+        return
+    names = {
+        kind: {f.relative_to(root / kind) for f in (root / kind).rglob("*") if f.suffix in SUFFIXES}
+        for kind in ("clean", "noisy")
+    }
+    alone = sorted(names["clean"] - names["noisy"])
+    if alone:
+        raise TrainingError(
+            f"clean recording '{root / 'clean' / alone[0]}' has no noisy partner of the same name "
+            f"({len(alone)} of {len(names['clean'])} have none)",
+            hint="clean/ and noisy/ hold the same file names, as VoiceBank+DEMAND does",
+        )
+
+
 def load_corpus(
     root: Path,
     split: str,
@@ -107,6 +124,7 @@ def load_corpus(
         raise TrainingError(f"data folder '{root}' does not exist")
     pairs = []
     if (root / "clean").is_dir() and (root / "noisy").is_dir():
+        _check_partners(root)
         for path, _ in _listed(root, "noisy", split):
             clean = root / "clean" / path.relative_to(root / "noisy")
             if not clean.is_file():

@@ -60,6 +60,10 @@ def test_pairs_are_cropped_together(tmp_path: Path) -> None:
     (tmp_path / "clean" / "3.wav").unlink()
     with pytest.raises(TrainingError, match=r"'.*3\.wav' has no clean partner"):
         load_corpus(tmp_path, "train")
+    (tmp_path / "noisy" / "3.wav").unlink()
+    (tmp_path / "noisy" / "4.wav").rename(tmp_path / "noisy" / "4b.wav")
+    with pytest.raises(TrainingError, match=r"4\.wav' has no noisy partner .*\(1 of 9 have none\)"):
+        load_corpus(tmp_path, "train")
 
 
 @pytest.mark.parametrize("case", ["missing", "empty", "rate", "stereo"])
