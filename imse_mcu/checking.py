@@ -14,7 +14,9 @@ from imse_mcu.core.errors import ImseMcuError
 from imse_mcu.core.progress import Reporter
 from imse_mcu.device import Device, open_device
 from imse_mcu.host import HostModel
+from imse_mcu.quantization import ModelFamilyError
 from imse_mcu.running import mismatching_frames, stream
+from imse_mcu.segment_host import segment_frames
 
 if TYPE_CHECKING:
     import numpy as np
@@ -86,6 +88,13 @@ def check_build(
 
     build = BuildFolder.open(folder)
     host = build.host_model()
+    if segment_frames(host.quantized):
+        raise ModelFamilyError(
+            f"{folder} holds a network over segments, check compares networks that run frame by "
+            "frame",
+            hint="enhance the recordings with imse-mcu enhance --model imse, --precision float and "
+            "int8, and prove the image with imse-mcu run",
+        )
     for pair in pairs:
         read_pair(pair)
         for path in (pair.clean, pair.noisy):

@@ -15,12 +15,22 @@ import pytest
 from firmware_gen.options import FirmwareOptions
 from firmware_gen.project import generate_project, write
 from firmware_gen.toolchain import compile_project
-from imse_mcu.buildfolder import RECORD_FORMAT, BuildFolder
+from imse_mcu.buildfolder import (
+    MODEL_PATH,
+    RECORD_FILE,
+    RECORD_FORMAT,
+    REFERENCE_DIR,
+    BuildFolder,
+)
+from imse_mcu.checking import check_build
+from imse_mcu.core.files import write_bytes, write_json
 from imse_mcu.core.progress import Reporter
-from imse_mcu.host import HostModel
+from imse_mcu.host import FLOAT_FILE, INT8_FILE, STATES_FILE, HostModel
+from imse_mcu.quantization import ModelFamilyError
 from imse_mcu.segment_host import enhance_integer, segment_samples
 from imse_mcu.segment_running import run_segments
 from keras_imse.config import FrontendConfig
+from quantize.accuracy import AccuracyLimits
 from quantize.artifact import METADATA_NAME, ModelMetadata, QuantizedModel
 from quantize.flatmodel import FlatModel
 from targets.loader import load_target
@@ -101,3 +111,16 @@ def test_segments_through_the_image_equal_this_machine(dtype: str, tmp_path: Pat
     assert report.frame.mean > report.network.mean > 1000
     np.testing.assert_array_equal(run.pcm, enhance_integer(host, pcm))
     assert np.std(run.pcm[-250:]) > 10
+
+
+def test_check_says_that_it_is_for_frame_by_frame_networks(tmp_path: Path) -> None:
+    model = _model("int8")
+    host = HostModel(model, b"float")
+    record = {"format": RECORD_FORMAT, "target": "mps2_an500", "model_digest": model.digest}
+    write_json(tmp_path / RECORD_FILE, record)
+    files = host.to_files()
+    write_bytes(tmp_path / MODEL_PATH, files[INT8_FILE])
+    for name in (FLOAT_FILE, STATES_FILE):
+        write_bytes(tmp_path / REFERENCE_DIR / name, files[name])
+    with pytest.raises(ModelFamilyError, match="network over segments"):
+        check_build(tmp_path, [], AccuracyLimits(), Reporter(enabled=False))
