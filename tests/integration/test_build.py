@@ -27,6 +27,7 @@ REPORT_FIELDS = {
     "quant": str,
     "macs_per_frame": int,
     "hop_samples": int,
+    "segment_frames": type(None),
     "frames_per_second": float,
     "flash_bytes": {"code": int, "weights": int, "total": int},
     "ram_bytes": {"arena": int, "state": int, "stack": int, "buffers": int, "total": int},
