@@ -96,7 +96,12 @@ void imse_mul_s8_dsp(const imse_mul_dsp_t *p, const int8_t *a, const int8_t *b, 
   const int32_t whole = n & ~3;
   if (whole > 0) {
     const quads_t quads = {
-        mantissa, add, shift, {.a_pair = imse_pair(a_offset_twice, a_offset_twice)}, imse_pair(b_offset, b_offset), out + whole};
+        mantissa,
+        add,
+        shift,
+        {.a_pair = imse_pair(a_offset_twice, a_offset_twice)},
+        imse_pair(b_offset, b_offset),
+        out + whole};
     multiply(&quads, a, b, out);
     a += whole;
     b += whole;

@@ -18,7 +18,8 @@ void imse_add_s8_mve(const imse_add_t *p, const imse_grid_t *g, const int8_t *a,
       second = imse_scale_any_mve(second, p->b.mantissa, p->b.shift);
       const int32x4_t sum = vmlaq_n_s32(first, second, p->sign);
       const int32x4_t value = imse_scale_any_mve(sum, p->out.mantissa, p->out.shift);
-      const int32x4_t limited = vmaxq_s32(vaddq_n_s32(value, p->output_offset), vdupq_n_s32(p->low));
+      const int32x4_t shifted = vaddq_n_s32(value, p->output_offset);
+      const int32x4_t limited = vmaxq_s32(shifted, vdupq_n_s32(p->low));
       vstrbq_p_s32(to, vminq_s32(limited, vdupq_n_s32(p->high)), lanes);
       x += 4 * g->a_step;
       y += 4 * g->b_step;
