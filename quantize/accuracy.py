@@ -15,8 +15,9 @@ from keras_imse.config import FrontendConfig
 from quantize.artifact import QuantizedModel
 from quantize.calibration import FloatRunner
 from quantize.errors import QuantizeError
-from quantize.layers import LayerAccuracy, compare_layers, worst_layers
-from quantize.metrics import SpeechScores, mean_scores, score_speech, sqnr_db
+from quantize.layers import LayerAccuracy, compare_layers, costliest_layers, worst_layers
+from quantize.metrics import SpeechScores, mean_scores, output_powers, score_speech, sqnr_db
+from quantize.segment_accuracy import SegmentComparison
 from quantize.tflm_host import TflmRunner
 
 Progress = Callable[[str, int, int], None]
@@ -143,6 +144,11 @@ class AccuracyReport:
         return self.float_model.pesq_wb - self.quantized.pesq_wb
 
     @property
+    def costliest_layers(self) -> tuple[LayerAccuracy, ...]:
+        """Layers that add most noise; none for networks that run frame by frame."""
+        return costliest_layers(self.layers)
+
+    @property
     def worst_layers(self) -> tuple[LayerAccuracy, ...]:
         """The ten layers with the lowest SQNR, worst first."""
         return worst_layers(self.layers)
@@ -163,6 +169,7 @@ class AccuracyReport:
             "output_sqnr_db": dict(self.output_sqnr_db),
             "layers": [layer.to_json() for layer in self.layers],
             "worst_layers": [layer.to_json() for layer in self.worst_layers],
+            "costliest_layers": [layer.to_json() for layer in self.costliest_layers],
             "limits": self.limits.to_json(),
             "failures": list(self.failures),
             "passed": self.passed,
@@ -258,25 +265,20 @@ def check_accuracy(
         raise QuantizeError("no pairs of recordings to check", hint="name two folders of pairs")
     limits = limits or AccuracyLimits()
     notify = progress or (lambda stage, done, total: None)
-    frontend = model.metadata.frontend
-    reference = FloatRunner(float_tflite, initial_states)
-    device = TflmRunner(model)
+    comparison: _StreamComparison | SegmentComparison
+    if model.metadata.family == "imse":
+        comparison = SegmentComparison(model, float_tflite)
+    else:
+        comparison = _StreamComparison(model, float_tflite, initial_states or {}, layer_frames)
+    rate = model.metadata.frontend.sample_rate_hz
     files: list[FileAccuracy] = []
     powers: dict[str, np.ndarray] = {}
-    sequences: list[np.ndarray] = []
     for done, pair in enumerate(pairs):
         notify("recordings", done, len(pairs))
         clean, noisy = read_pair(pair)
-        features, spectrum = audio.features_of(noisy, frontend)
-        missing = layer_frames - sum(len(sequence) for sequence in sequences)
-        if missing > 0:
-            sequences.append(features[:missing])
-        outputs = [reference.run(features), device.run(features)]
-        waves = [_apply(output, spectrum, len(noisy), frontend) for output in outputs]
-        errors = _output_powers(*outputs)
+        waves, errors = comparison.enhance(noisy)
         for name, power in errors.items():
             powers[name] = powers.get(name, np.zeros(2)) + power
-        rate = frontend.sample_rate_hz
         returned = image(noisy) if image is not None else None
         files.append(
             FileAccuracy(
@@ -293,13 +295,7 @@ def check_accuracy(
             )
         )
     notify("recordings", len(pairs), len(pairs))
-    layers = compare_layers(
-        model,
-        float_tflite,
-        sequences,
-        initial_states=initial_states,
-        progress=lambda done, total: notify("layers", done, total),
-    )
+    layers = comparison.layers(lambda done, total: notify("layers", done, total))
     means = [
         mean_scores(getattr(entry, kind) for entry in files)
         for kind in ("noisy", "float_model", "quantized")
@@ -326,6 +322,44 @@ def check_accuracy(
     )
 
 
+class _StreamComparison:
+    """Both versions of a network that runs frame by frame."""
+
+    def __init__(
+        self,
+        model: QuantizedModel,
+        float_tflite: bytes,
+        initial_states: Mapping[str, np.ndarray],
+        layer_frames: int,
+    ) -> None:
+        self._model, self._float_tflite = model, float_tflite
+        self._initial_states = initial_states
+        self._layer_frames = layer_frames
+        self._networks = (FloatRunner(float_tflite, initial_states), TflmRunner(model))
+        self._sequences: list[np.ndarray] = []
+
+    def enhance(self, noisy: np.ndarray) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
+        """Samples of float and int8, and powers of signal and error per output."""
+        frontend = self._model.metadata.frontend
+        features, spectrum = audio.features_of(noisy, frontend)
+        missing = self._layer_frames - sum(len(sequence) for sequence in self._sequences)
+        if missing > 0:
+            self._sequences.append(features[:missing])
+        outputs = [network.run(features) for network in self._networks]
+        waves = [_apply(output, spectrum, len(noisy), frontend) for output in outputs]
+        return waves, output_powers(*outputs)
+
+    def layers(self, progress: Callable[[int, int], None]) -> tuple[LayerAccuracy, ...]:
+        """Accuracy per layer on the first frames."""
+        return compare_layers(
+            self._model,
+            self._float_tflite,
+            self._sequences,
+            initial_states=self._initial_states,
+            progress=progress,
+        )
+
+
 def _apply(
     outputs: Mapping[str, np.ndarray],
     spectrum: np.ndarray,
@@ -335,21 +369,6 @@ def _apply(
     masked = audio.apply_mask(spectrum, outputs["mask"][..., 0], outputs["phase"], frontend)
     pcm = audio.to_pcm16(audio.synthesize(masked, samples, frontend))
     return pcm.astype(np.float32) / np.float32(32768.0)
-
-
-def _output_powers(
-    exact: Mapping[str, np.ndarray], quantized: Mapping[str, np.ndarray]
-) -> dict[str, np.ndarray]:
-    """Sums of squares of signal and error per output."""
-    return {
-        name: np.array(
-            [
-                np.sum(np.square(exact[name], dtype=np.float64)),
-                np.sum(np.square(quantized[name] - exact[name], dtype=np.float64)),
-            ]
-        )
-        for name in exact
-    }
 
 
 def _failures(

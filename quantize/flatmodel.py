@@ -235,6 +235,10 @@ class FlatModel:
                 return op
         return None
 
+    def producers(self) -> dict[int, OpNode]:
+        """The operator that computes each tensor, by ``id`` of the tensor."""
+        return {id(output): op for op in self.ops for output in op.outputs}
+
     def consumers(self, tensor: TensorNode) -> list[OpNode]:
         """The operators that read a tensor, in execution order."""
         return [op for op in self.ops if any(operand is tensor for operand in op.inputs)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from quantize.constraints import COPIES, SAME_SCALE
 from quantize.errors import RecipeError
@@ -10,7 +10,9 @@ from quantize.flatmodel import FlatModel, OpNode, TensorNode
 from quantize.recipe import Selection
 
 
-def value_sources(model: FlatModel, tensor: TensorNode) -> list[TensorNode]:
+def value_sources(
+    model: FlatModel, tensor: TensorNode, producers: Mapping[int, OpNode]
+) -> list[TensorNode]:
     """The tensors whose values a tensor holds: itself if computed, else where it is copied from.
 
     A state holds earlier frames of what is written to it.
@@ -18,6 +20,7 @@ def value_sources(model: FlatModel, tensor: TensorNode) -> list[TensorNode]:
     Args:
         model: The model.
         tensor: Any computed tensor or graph input.
+        producers: What :meth:`FlatModel.producers` returned.
 
     Returns:
         Tensors that no same-scale operator made, in order of discovery.
@@ -35,7 +38,7 @@ def value_sources(model: FlatModel, tensor: TensorNode) -> list[TensorNode]:
         if id(current) in seen or current.is_constant or current.dtype == "int32":
             continue
         seen.add(id(current))
-        producer = model.producer(current)
+        producer = producers.get(id(current))
         if id(current) in written:
             pending.append(written[id(current)])
         elif producer is not None and producer.kind in COPIES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -11,8 +12,10 @@ import numpy as np
 from quantize.artifact import QuantizedModel
 from quantize.calibration import FloatRunner
 from quantize.errors import QuantizeError
+from quantize.inspect import Op, Tensor, read_graph
 from quantize.metrics import sqnr_db
-from quantize.tflm_host import TflmRunner, dequantize_values
+from quantize.stages import FloatStages, TflmStages
+from quantize.tflm_host import TflmRunner, dequantize_values, quantize_values
 
 Progress = Callable[[int, int], None]
 
@@ -28,6 +31,8 @@ class LayerAccuracy:
         sqnr_db: Power of the float tensor over power of the error.
         saturated: Fraction of values at the ends of the integer range.
         scale: Quantization scale.
+        lost_db: How much lower the SQNR is than that of the operator's worst operand, for networks
+            over segments; negative where averaging or saturation takes noise away.
     """
 
     tensor: str
@@ -36,6 +41,7 @@ class LayerAccuracy:
     sqnr_db: float
     saturated: float
     scale: float
+    lost_db: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready data."""
@@ -113,6 +119,120 @@ def compare_layers(
         )
         for row, (op, tensor, _) in enumerate(compared)
     )
+
+
+def compare_segment_layers(
+    model: QuantizedModel,
+    float_tflite: bytes,
+    features: np.ndarray,
+    *,
+    progress: Progress | None = None,
+) -> tuple[LayerAccuracy, ...]:
+    """Run both models over one segment and compare all tensors, stage by stage.
+
+    Args:
+        model: Quantized model of a network over segments.
+        float_tflite: Its float reference.
+        features: The segment's features.
+        progress: Called with (operators done, operators in all).
+
+    Returns:
+        One entry per operator that computes, in execution order, requantizations included.
+
+    Raises:
+        QuantizeError: The two models share no tensor.
+    """
+    graph = model.graph
+    makers = {index: op for op in graph.ops for index in op.outputs}
+    twins = {i: graph.tensors[_source(op, i)].name for i, op in makers.items()}
+    tensor = graph.tensors[model.metadata.inputs["features"]]
+    exact = np.asarray(features, np.float32).reshape(tensor.shape)
+    levels = quantize_values(exact, tensor)
+    reference = _Reference(float_tflite, exact, Counter(twins.values()))
+    measured = {tensor.index: _measure(exact, levels, tensor)}
+    entries: list[LayerAccuracy] = []
+    for done, (index, values) in enumerate(TflmStages(model.tflite).walk(levels), start=1):
+        if progress is not None:
+            progress(done, len(makers))
+        op, result, twin = makers[index], graph.tensors[index], reference.take(twins[index])
+        if twin is None:
+            continue
+        measured[index] = _measure(twin.reshape(values.shape), values, result)
+        operands = [measured[i][0] for i in op.inputs if i in measured]
+        entries.append(
+            LayerAccuracy(
+                tensor=result.name,
+                kind=op.kind,
+                dtype=result.dtype,
+                sqnr_db=measured[index][0],
+                saturated=measured[index][1],
+                scale=result.scale,
+                lost_db=min(operands) - measured[index][0] if operands else None,
+            )
+        )
+    if not entries:
+        raise QuantizeError(
+            "no layers to compare: the models share no tensor names",
+            hint="pass the float model that was quantized",
+        )
+    return tuple(entries)
+
+
+def _source(op: Op, index: int) -> int:
+    """The tensor whose value a result stands for: its own, or what it requantizes."""
+    return op.inputs[0] if op.kind == "QUANTIZE" else index
+
+
+class _Reference:
+    """Float tensors by name, computed when first asked for and kept until last asked for."""
+
+    def __init__(self, float_tflite: bytes, features: np.ndarray, uses: Counter[str]) -> None:
+        self._names = {t.index: t.name for t in read_graph(float_tflite).tensors}
+        self._walk = FloatStages(float_tflite).walk(features)
+        self._uses = uses
+        self._values = {"features": features}
+
+    def take(self, name: str) -> np.ndarray | None:
+        """The values of a tensor; None if the float model has none of this name."""
+        while name not in self._values:
+            found = next(self._walk, None)
+            if found is None:
+                return None
+            if self._uses[self._names[found[0]]]:
+                self._values[self._names[found[0]]] = found[1]
+        self._uses[name] -= 1
+        return self._values[name] if self._uses[name] else self._values.pop(name)
+
+
+def _measure(exact: np.ndarray, levels: np.ndarray, tensor: Tensor) -> tuple[float, float]:
+    """SQNR and share of saturated values of a tensor."""
+    limits = np.iinfo(levels.dtype)
+    error = dequantize_values(levels, tensor) - exact
+    ends = np.mean((levels == limits.min) | (levels == limits.max))
+    power = np.sum(np.square(exact, dtype=np.float64))
+    return sqnr_db(float(power), float(np.sum(np.square(error, dtype=np.float64)))), float(ends)
+
+
+def costliest_layers(layers: Sequence[LayerAccuracy], count: int = 10) -> tuple[LayerAccuracy, ...]:
+    """The layers that add most noise relative to their signal; none for networks frame by frame.
+
+    Averages are left out: they cancel the signal as well as the noise.
+
+    Args:
+        layers: What :func:`compare_segment_layers` returned.
+        count: How many.
+
+    Returns:
+        The worst first.
+    """
+    known = [a for a in layers if a.lost_db is not None and a.lost_db > 0 and a.kind != "MEAN"]
+    return tuple(sorted(known, key=_added_noise, reverse=True)[:count])
+
+
+def _added_noise(layer: LayerAccuracy) -> float:
+    """Noise over signal of a result that its worst operand did not have."""
+    after = 10.0 ** (-layer.sqnr_db / 10.0)
+    return after - after * 10.0 ** (-(layer.lost_db or 0.0) / 10.0)
 
 
 def worst_layers(layers: Sequence[LayerAccuracy], count: int = 10) -> tuple[LayerAccuracy, ...]:

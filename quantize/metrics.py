@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 
 import numpy as np
@@ -81,6 +81,21 @@ def mean_scores(scores: Iterable[SpeechScores]) -> SpeechScores:
             for f in fields(SpeechScores)
         }
     )
+
+
+def output_powers(
+    exact: Mapping[str, np.ndarray], quantized: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Sums of squares of signal and error per output."""
+    return {
+        name: np.array(
+            [
+                np.sum(np.square(exact[name], dtype=np.float64)),
+                np.sum(np.square(quantized[name] - exact[name], dtype=np.float64)),
+            ]
+        )
+        for name in exact
+    }
 
 
 def sqnr_db(signal_power: float, noise_power: float) -> float:

@@ -8,7 +8,7 @@ of the whole graph: the same kernels run on the same operands.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,28 +120,38 @@ class FloatStages:
 
         Args:
             features: Segments in the shape of the input tensor.
-            visit: Called with (tensor index, values) of the input and every computed tensor; the
-                segments come in order.
+            visit: Called with (tensor index, values) of the input and every computed tensor; a
+                stage is done for all segments before the next one.
             progress: Called with (steps done, steps in all).
         """
-        key, shape = self.features.key, self.features.shape
-        live = [{key: np.asarray(segment, np.float32).reshape(shape)} for segment in features]
+        live = [self._start(segment) for segment in features]
         for values in live:
-            visit(key, values[key])
+            visit(self.features.key, values[self.features.key])
         total, done = len(self.stages) * len(live), 0
         for stage in self.stages:
             interpreter = _float_interpreter(stage.model)
             for values in live:
-                for number, key in stage.reads.items():
-                    interpreter.set_tensor(number, values[key])
-                interpreter.invoke()
-                for number, key in stage.computes.items():
-                    values[key] = interpreter.get_tensor(number)
-                    visit(key, values[key])
-                _keep(values, stage)
+                for key, value in _float_stage(interpreter, stage, values):
+                    visit(key, value)
                 done += 1
                 if progress is not None:
                     progress(done, total)
+
+    def walk(self, features: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+        """Run the graph over one segment.
+
+        Args:
+            features: The segment, in the shape of the input tensor.
+
+        Yields:
+            Tensor index and values of every computed tensor.
+        """
+        values = self._start(features)
+        for stage in self.stages:
+            yield from _float_stage(_float_interpreter(stage.model), stage, values)
+
+    def _start(self, features: np.ndarray) -> dict[int, np.ndarray]:
+        return {self.features.key: np.asarray(features, np.float32).reshape(self.features.shape)}
 
 
 class TflmStages:
@@ -157,19 +167,20 @@ class TflmStages:
         self._nodes = {t.key: t for t in self._model.tensors()}
         self.features = self._model.inputs["features"]
 
-    def run(self, features: np.ndarray, visit: Visit, progress: Progress | None = None) -> None:
+    def walk(self, features: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
         """Run the graph over one segment.
 
         Args:
             features: Quantized features.
-            visit: Called with (tensor index, integers) of every computed tensor.
-            progress: Called with (stages done, stages in all).
+
+        Yields:
+            Tensor index and integers of every computed tensor.
 
         Raises:
             QuantizeError: TensorFlow Lite Micro refuses a stage, or a kernel fails.
         """
         values = {self.features.key: np.asarray(features).reshape(self.features.shape)}
-        for done, stage in enumerate(self.stages, start=1):
+        for stage in self.stages:
             interpreter = create_interpreter(stage.model, preserve_all=True)
             for position, key in enumerate(stage.reads.values()):
                 interpreter.set_input(np.ascontiguousarray(values[key]), position)
@@ -184,10 +195,21 @@ class TflmStages:
                 node = self._nodes[key]
                 raw = interpreter.GetTensor(number, 0)["tensor_data"]
                 values[key] = np.array(raw, node.dtype).reshape(node.shape)
-                visit(key, values[key])
+                yield key, values[key]
             _keep(values, stage)
-            if progress is not None:
-                progress(done, len(self.stages))
+
+
+def _float_stage(
+    interpreter: Any, stage: Stage, values: dict[int, np.ndarray]
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Run a stage on the tensors that are there, and replace them by those needed later."""
+    for number, key in stage.reads.items():
+        interpreter.set_tensor(number, values[key])
+    interpreter.invoke()
+    for number, key in stage.computes.items():
+        values[key] = interpreter.get_tensor(number)
+        yield key, values[key]
+    _keep(values, stage)
 
 
 def _keep(values: dict[int, np.ndarray], stage: Stage) -> None:

@@ -230,7 +230,7 @@ def create_interpreter(tflite: bytes, *, preserve_all: bool = False) -> Any:
                 )
         except (RuntimeError, ValueError) as error:
             log = " ".join(text[-1].split()) if text and text[-1].strip() else str(error)
-            if "allocate" not in log.lower():
+            if not any(word in log.lower() for word in ("allocate", "resize buffer")):
                 break
             arena *= 2
     raise QuantizeError(

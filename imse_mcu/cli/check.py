@@ -128,6 +128,16 @@ def _text(report: AccuracyReport) -> str:
         )
         for layer in report.worst_layers
     ]
+    costliest = [
+        (
+            short_name(layer.tensor),
+            layer.kind,
+            layer.dtype,
+            f"{layer.lost_db:.1f}",
+            f"{layer.sqnr_db:.1f}",
+        )
+        for layer in report.costliest_layers
+    ]
     outputs = ", ".join(f"{name} {value:.1f} dB" for name, value in report.output_sqnr_db.items())
     lines = [
         table(header, rows),
@@ -138,6 +148,17 @@ def _text(report: AccuracyReport) -> str:
         "layers with the lowest SQNR:",
         table(("tensor", "operator", "type", "SQNR dB", "saturated"), worst, left=(0, 1, 2)),
         "",
+        *(
+            (
+                "layers that add most noise:",
+                table(
+                    ("tensor", "operator", "type", "lost dB", "SQNR dB"), costliest, left=(0, 1, 2)
+                ),
+                "",
+            )
+            if costliest
+            else ()
+        ),
         *(f"past the limit: {line}" for line in report.failures),
     ]
     return "\n".join(lines)

@@ -64,6 +64,7 @@ class _Quantizer:
         self.calibration = calibration
         self.recipe = recipe
         self.initial_states = initial_states
+        self.producers = model.producers()
         self.groups = TensorGroups(model, recipe.requantize)
         self.parameters: dict[int, Quantization] = {}
         self.casts: dict[tuple[int, Quantization], TensorNode] = {}
@@ -125,7 +126,7 @@ class _Quantizer:
         """Statistics of everything whose values the members hold."""
         keys: dict[int, None] = {}
         for tensor in members:
-            for source in value_sources(self.model, tensor):
+            for source in value_sources(self.model, tensor, self.producers):
                 keys.setdefault(source.key)
         return [self.calibration[key] for key in keys]
 
@@ -143,7 +144,7 @@ class _Quantizer:
     def _fixed(self, members: list[TensorNode], dtype: str) -> Quantization | None:
         found: dict[Quantization, str] = {}
         for tensor in members:
-            producer = self.model.producer(tensor)
+            producer = self.producers.get(id(tensor))
             if producer is None:
                 continue
             prescribed = constraints.FIXED_OUTPUT.get((producer.kind, dtype))

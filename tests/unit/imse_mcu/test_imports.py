@@ -16,7 +16,12 @@ PACKAGES = ("imse_mcu", "keras_imse", "quantize", "firmware_gen", "targets")
 ALLOWED = {
     "keras_imse": ("imse_mcu.core",),
     "targets": ("imse_mcu.core",),
-    "quantize": ("imse_mcu.core", "keras_imse.config", "keras_imse.audio"),
+    "quantize": (
+        "imse_mcu.core",
+        "keras_imse.config",
+        "keras_imse.audio",
+        "keras_imse.enhance_imse",
+    ),
     "firmware_gen": ("imse_mcu.core", "quantize.artifact", "quantize.inspect", "targets.model"),
     "imse_mcu": PACKAGES,
     "imse_mcu.core": ("imse_mcu.core",),
