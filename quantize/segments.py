@@ -54,7 +54,8 @@ def quantize_segments(
 
     Args:
         build: Makes the functional tf_keras network for a number of frames: input ``features``
-            ``(1, frames, bands, channels)``, outputs ``mask`` and ``phase``.
+            ``(1, frames, bands, channels)``, outputs ``mask`` and ``phase``; or its float .tflite
+            as bytes.
         segment_frames: Frames of a segment.
         features: Feature sequences ``(frames, bands, channels)`` to calibrate on, each at least
             one segment long; whole segments of them are used.
@@ -80,7 +81,9 @@ def quantize_segments(
             hint="give longer recordings with --calibration",
         )
     notify("convert", 0, 1)
-    float_tflite = prepare_float(convert_streaming(build(segment_frames)))
+    network = build(segment_frames)
+    converted = network if isinstance(network, bytes) else convert_streaming(network)
+    float_tflite = prepare_float(converted)
     notify("convert", 1, 1)
     float_tflite = prepare_segments(float_tflite, segments, recipe)
     calibration = calibrate_segments(
