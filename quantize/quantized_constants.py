@@ -86,7 +86,9 @@ def quantize_bias(
     return weights
 
 
-def quantize_operand_constant(tensor: TensorNode, dtype: str, op_name: str) -> TensorNode:
+def quantize_operand_constant(
+    tensor: TensorNode, dtype: str, op_name: str, zero_scale: float = 1.0
+) -> TensorNode:
     """Symmetric integer form of a constant operand of an element-wise operator.
 
     A scalar is represented exactly (up to float32): it becomes the largest integer.
@@ -95,6 +97,8 @@ def quantize_operand_constant(tensor: TensorNode, dtype: str, op_name: str) -> T
         tensor: Float constant.
         dtype: ``"int8"`` or ``"int16"``.
         op_name: Operator, for messages.
+        zero_scale: Scale of a constant that is all zeros; sums stop where an operand's scale
+            dwarfs the result's.
 
     Returns:
         The integer constant.
@@ -107,7 +111,7 @@ def quantize_operand_constant(tensor: TensorNode, dtype: str, op_name: str) -> T
         raise QuantizeError(f"constant '{tensor.name}' of {op_name} is not finite")
     limit = 127 if dtype == "int8" else 32767
     peak = float(np.max(np.abs(values))) if values.size else 0.0
-    scale = np.float32(peak / limit if peak > 0 else 1.0)
+    scale = np.float32(peak / limit if peak > 0 else zero_scale)
     levels = np.clip(np.round(values.astype(np.float64) / float(scale)), -limit, limit)
     return TensorNode(
         name=tensor.name,

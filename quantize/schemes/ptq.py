@@ -198,7 +198,9 @@ class _Quantizer:
                 continue
             if operand.is_constant:
                 if op.kind not in constraints.WEIGHTED:
-                    op.inputs[position] = quantize_operand_constant(operand, output.dtype, op.name)
+                    op.inputs[position] = quantize_operand_constant(
+                        operand, output.dtype, op.name, output.scale
+                    )
                 continue
             wanted = self._wanted(op, operand, output)
             if wanted != self._of(operand):
