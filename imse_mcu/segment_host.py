@@ -14,6 +14,7 @@ import numpy as np
 
 from keras_imse import device_segment, offline_audio
 from keras_imse.device_audio import Scale
+from keras_imse.errors import AudioError
 from keras_imse.imse_config import ImseConfig
 
 if TYPE_CHECKING:
@@ -57,6 +58,20 @@ class Piece:
     start: int
     keep: int
     pcm: NDArray[np.int16]
+
+
+def check_length(pcm: NDArray[np.int16], model: QuantizedModel) -> None:
+    """Refuses recordings shorter than one window.
+
+    Raises:
+        AudioError: The recording is too short.
+    """
+    window = model.metadata.frontend.n_fft
+    if len(pcm) < window:
+        raise AudioError(
+            f"recording of {len(pcm)} samples is shorter than one window ({window} samples)",
+            hint="use a longer recording",
+        )
 
 
 def pieces(pcm: NDArray[np.int16], samples: int) -> list[Piece]:
@@ -112,6 +127,7 @@ def enhance_integer(
     from quantize.tflm_host import TflmRunner
 
     model = host.quantized
+    check_length(pcm, model)
     gain, found = recording_gain(pcm), scales(model)
     out = np.zeros(len(pcm), np.int16)
     if gain == 0:

@@ -13,6 +13,7 @@ from imse_mcu.host import HostModel
 from imse_mcu.running import DeviceRun, RunReport, counted, prepare_counts, snr_db, spread
 from imse_mcu.segment_host import (
     Piece,
+    check_length,
     pieces,
     recording_gain,
     scales,
@@ -56,6 +57,7 @@ def run_segments(
     from targets.segments import process_segment
 
     frames, samples = segment_frames(host.quantized), segment_samples(host.quantized)
+    check_length(pcm, host.quantized)
     cut, gain = pieces(pcm, samples), recording_gain(pcm)
     results: list[SegmentResult] = []
     enhanced = np.zeros(len(pcm), np.int16)

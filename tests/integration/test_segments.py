@@ -30,6 +30,7 @@ from imse_mcu.quantization import ModelFamilyError
 from imse_mcu.segment_host import enhance_integer, segment_samples
 from imse_mcu.segment_running import run_segments
 from keras_imse.config import FrontendConfig
+from keras_imse.errors import AudioError
 from quantize.accuracy import AccuracyLimits
 from quantize.artifact import METADATA_NAME, ModelMetadata, QuantizedModel
 from quantize.flatmodel import FlatModel
@@ -124,3 +125,11 @@ def test_check_says_that_it_is_for_frame_by_frame_networks(tmp_path: Path) -> No
         write_bytes(tmp_path / REFERENCE_DIR / name, files[name])
     with pytest.raises(ModelFamilyError, match="network over segments"):
         check_build(tmp_path, [], AccuracyLimits(), Reporter(enabled=False))
+
+
+def test_recordings_shorter_than_a_window_are_refused(tmp_path: Path) -> None:
+    host, short = HostModel(_model("int8"), b""), np.ones(509, np.int16)
+    with pytest.raises(AudioError, match=r"509 samples is shorter than one window \(510 samples\)"):
+        enhance_integer(host, short)
+    with pytest.raises(AudioError, match="shorter than one window"):
+        run_segments(BuildFolder(tmp_path, {}), host, short, reporter=Reporter(enabled=False))
