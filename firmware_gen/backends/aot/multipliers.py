@@ -6,6 +6,8 @@ it is followed here operation by operation.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from firmware_gen.backends.aot.nodes import Multiplier, Value
@@ -99,9 +101,8 @@ def slope(x: Value, alpha: Value, y: Value) -> Multiplier:
 
 
 def reciprocal_root(x: Value, y: Value) -> Multiplier:
-    """Multiplier of ``1 / sqrt``; root and product are floats there."""
-    root = np.sqrt(np.float32(x.scale)) * np.float32(y.scale)
-    return quantize_multiplier(1.0 / float(root))
+    """Multiplier of ``1 / sqrt``, in double precision throughout."""
+    return quantize_multiplier(1.0 / (math.sqrt(x.scale) * y.scale))
 
 
 def wide_logistic(x: Value) -> Multiplier:

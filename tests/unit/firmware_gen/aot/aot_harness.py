@@ -294,11 +294,19 @@ class GraphBuilder:
 
 
 class CompiledCase:
-    """One network in a host library."""
+    """One network in a host library.
 
-    def __init__(self, library: ctypes.CDLL, prefix: str, model: QuantizedModel) -> None:
+    The arena keeps nothing from frame to frame: every invocation finds other random bytes in it.
+    """
+
+    def __init__(
+        self, library: ctypes.CDLL, prefix: str, model: QuantizedModel, arena_bytes: int
+    ) -> None:
         self._reset = getattr(library, f"{prefix}_reset")
         self._invoke = getattr(library, f"{prefix}_invoke")
+        arena = (ctypes.c_int8 * arena_bytes).in_dll(library, f"{prefix}_arena")
+        self._arena = np.frombuffer(arena, np.int8)
+        self._rng = np.random.default_rng(arena_bytes)
         tensors = model.graph.tensors
         self._mask = tensors[model.metadata.outputs["mask"]]
         self._phase = tensors[model.metadata.outputs["phase"]]
@@ -309,6 +317,7 @@ class CompiledCase:
     def invoke(self, features: np.ndarray) -> dict[str, np.ndarray]:
         mask = np.full(self._mask.shape, 77, self._mask.dtype)
         phase = np.full(self._phase.shape, 77, self._phase.dtype)
+        self._arena[:] = self._rng.integers(-128, 128, self._arena.size)
         pointers = [a.ctypes.data_as(ctypes.c_void_p) for a in (features, mask, phase)]
         assert self._invoke(*pointers) == 0
         return {"mask": mask, "phase": phase}
@@ -320,6 +329,7 @@ def compile_cases(
     """Compile networks into one host library."""
     sources: dict[str, Path] = {}
     objects = []
+    arenas = []
     flags = [
         "-std=c99",
         "-O1",
@@ -362,6 +372,7 @@ def compile_cases(
             check=True,
         )
         objects.append(str(output))
+        arenas.append(network.plan.arena_bytes)
     library = folder / "cases.so"
     subprocess.run(
         [
@@ -377,7 +388,10 @@ def compile_cases(
         check=True,
     )
     loaded = ctypes.CDLL(str(library))
-    return [CompiledCase(loaded, f"case{i}", model) for i, model in enumerate(models)]
+    return [
+        CompiledCase(loaded, f"case{i}", model, arena_bytes)
+        for i, (model, arena_bytes) in enumerate(zip(models, arenas, strict=True))
+    ]
 
 
 def assert_equal(
