@@ -42,8 +42,8 @@ def convolution(x: Value, weight_scale: float, y: Value) -> Multiplier:
 
 
 def matmul(a: Value, b: Value, y: Value) -> Multiplier:
-    """Multiplier of a matrix product; the product of scales is a float there."""
-    return quantize_multiplier(float(np.float32(a.scale) * np.float32(b.scale)) / y.scale)
+    """Multiplier of a matrix product, in double precision throughout."""
+    return quantize_multiplier(a.scale * b.scale / y.scale)
 
 
 def add(a: Value, b: Value, y: Value) -> tuple[Multiplier, Multiplier, Multiplier]:

@@ -576,3 +576,19 @@ def _compare(maker: Maker, seeds: range, kernels: str, folder: Path) -> None:
         assert b.features is not None
         models.append(b.model(y, b.requant(b.features)))
     aot_harness.assert_equal(models, folder, kernels=kernels)
+
+
+@pytest.mark.parametrize("kernels", ["portable", "dsp"])
+def test_scales_of_a_matrix_product_meet_in_double_precision(tmp_path: Path, kernels: str) -> None:
+    """With these scales one of all products of two bytes tells float from double."""
+    b = GraphBuilder(0)
+    x = b.input((1, 1, 16, 16), 0.02460440620779991, -128)
+    rows, columns = b.reshape(x, (1, 1, 256, 1)), b.reshape(x, (1, 1, 1, 256))
+    y = b.tensor((1, 1, 256, 256), scale=0.14381960034370422, point=-128)
+    product = b.op("BATCH_MATMUL", [rows, columns], y, adjX=False, adjY=False)
+    model = b.model(product, b.reshape(product, (1, 256, 1, 256)))
+    features = np.arange(-128, 128, dtype=np.int8).reshape(1, 1, 16, 16)
+    (case,) = aot_harness.compile_cases([model], tmp_path, kernels)
+    case.reset()
+    expected, actual = TflmRunner(model).invoke(features), case.invoke(features)
+    np.testing.assert_array_equal(actual["mask"], expected["mask"])
