@@ -366,7 +366,7 @@ IMSE_LAYER layer_011_conv(void) {
 /* 1x1x8x8 1x1x8x8 -> 1x1x8x8 */
 IMSE_LAYER layer_013_matmul(void) {
   static const imse_matmul_dsp_t p = {
-      .out = {0, 1374389589, 448, 7}, .scratch = IMSE_S32(imse_arena + 0), .a_offset = 0,
+      .out = {0, 1374389601, 448, 7}, .scratch = IMSE_S32(imse_arena + 0), .a_offset = 0,
       .b_offset = 0, .rows = 8, .depth = 8, .cols = 8, .a_row = 8, .a_col = 1, .b_row = 1,
       .b_col = 8, .out_row = 8,
   };

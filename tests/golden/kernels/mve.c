@@ -346,7 +346,7 @@ IMSE_LAYER layer_011_conv(void) {
 /* 1x1x8x8 1x1x8x8 -> 1x1x8x8 */
 IMSE_LAYER layer_013_matmul(void) {
   static const imse_matmul_mve_t p = {
-      .out = {1374389589, -7}, .scratch = IMSE_S16(IMSE_S32(imse_arena + 0)), .a_offset = 0,
+      .out = {1374389601, -7}, .scratch = IMSE_S16(IMSE_S32(imse_arena + 0)), .a_offset = 0,
       .b_offset = 0, .output_offset = 3, .rows = 8, .depth = 8, .cols = 8, .a_row = 8,
       .a_col = 1, .b_row = 1, .b_col = 8, .out_row = 8, .out_col = 1,
   };

@@ -265,7 +265,7 @@ IMSE_LAYER layer_014_table(void) {
 /* 1x1x8x8 1x1x8x8 -> 1x1x8x8 */
 IMSE_LAYER layer_016_matmul(void) {
   static const imse_matmul_t p = {
-      .out = {1374389589, -7}, .a_offset = 0, .b_offset = 0, .output_offset = 3, .rows = 8,
+      .out = {1374389601, -7}, .a_offset = 0, .b_offset = 0, .output_offset = 3, .rows = 8,
       .depth = 8, .cols = 8, .a_row = 8, .a_col = 1, .b_row = 1, .b_col = 8, .out_row = 8,
   };
   imse_matmul_s8(&p, imse_arena + 0, imse_arena + 0, imse_phase);
