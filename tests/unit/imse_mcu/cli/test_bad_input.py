@@ -74,12 +74,17 @@ def test_unknown_runtime_and_kernels(capsys: Capture, tmp_path: Path) -> None:
     refuse(capsys, [*base, "--kernels", "dps"], "unknown kernels 'dps'", "dsp")
 
 
-def test_offline_model_is_not_built_into_firmware(capsys: Capture, tmp_path: Path) -> None:
+def test_offline_model_that_does_not_fit_is_refused_with_a_way_out(
+    capsys: Capture, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
     refuse(
         capsys,
-        ["build", "--target", "stm32h7", "--model", "imse", "-o", str(tmp_path / "out")],
-        "model imse",
+        ["build", "--target", "stm32h7", "--model", "imse", "-o", str(out)],
+        "does not fit ST NUCLEO-H743ZI2",
+        "--segment-frames 8 is the longest segment that fits",
     )
+    assert not out.exists()
 
 
 def float_with_nan(path: Path) -> None:
