@@ -24,6 +24,7 @@ from keras_imse.torch_twin.bridge import entries, load_weights, save_weights
 from keras_imse.torch_twin.fast_stream import FastStream
 from keras_imse.torch_twin.losses import enhancement_loss
 from keras_imse.torch_twin.mixing import Batch, BatchSource, Recipe
+from keras_imse.torch_twin.native.memory import keep_freed_memory
 from keras_imse.torch_twin.perceptual import LoudnessDistance
 from keras_imse.torch_twin.scoring import Scorer, metric_that_chooses
 from keras_imse.torch_twin.stream import TorchStream
@@ -124,6 +125,8 @@ class TorchTrainer:
                 "native operators are for a processor and float32",
                 hint="leave out --native, or choose --device cpu without --mixed-precision",
             )
+        if machine.native:
+            keep_freed_memory()
         if machine.threads:
             torch.set_num_threads(machine.threads)
         if self.device.type == "cuda":
@@ -331,6 +334,7 @@ class TorchTrainer:
             self.config.seed,
             self.step,
             self.config.near_clean,
+            self.config.low_end,
         )
         workers = self.machine.workers
         with contextlib.ExitStack() as stack:

@@ -101,7 +101,13 @@ class Trainer:
             self.checkpoints.restore_or_initialize()
             progress(f"resuming at step {int(self.step)}")
         seed = config.seed + 1 + int(self.step)
-        self.mixer = Mixer(train, config.item_samples, seed, near_clean=config.near_clean)
+        self.mixer = Mixer(
+            train,
+            config.item_samples,
+            seed,
+            near_clean=config.near_clean,
+            low_end=config.low_end,
+        )
         self.validation = self._validation_items(Mixer(val, 4 * 16000, 1234))
         self._train_step = tf.function(self._train_step_eager)
         self._infer = tf.function(self.averaged, reduce_retracing=True)

@@ -49,6 +49,7 @@ class TrainingConfig:
         patience: Validations without a better one after which the run ends; 0: never.
         seed: Seed of initial weights and data.
         near_clean: Share of training items that are almost clean.
+        low_end: Share of training items whose low end is drawn, see :class:`Mixer`.
         losses: Weights of the loss.
     """
 
@@ -65,6 +66,7 @@ class TrainingConfig:
     patience: int = 0
     seed: int = 0
     near_clean: float = 0.12
+    low_end: float = 0.5
     losses: LossWeights = field(default_factory=LossWeights)
 
 

@@ -171,3 +171,20 @@ def test_a_share_of_items_is_almost_clean(corpus_dir: Path) -> None:
 
     assert ratios(0.0).max() < 21.0
     assert np.mean(ratios(1.0) > 19.0) == 1.0
+
+
+def test_a_share_of_items_has_a_low_end_of_its_own(corpus_dir: Path) -> None:
+    corpus = load_corpus(corpus_dir, "train")
+
+    def rumble_share(low_end: float) -> float:
+        """Median share of the noise power that lies below 150 Hz."""
+        mixer = Mixer(corpus, 8000, seed=5, low_end=low_end)
+        shares = []
+        for _ in range(60):
+            clean, noisy = mixer.item()
+            power = np.abs(np.fft.rfft(noisy - clean)) ** 2
+            if power.sum() > 0:
+                shares.append(power[:75].sum() / power.sum())
+        return float(np.median(shares))
+
+    assert rumble_share(1.0) > 2.0 * rumble_share(0.0)
