@@ -45,7 +45,11 @@ def train(
         settings.pop("native"),
         settings.pop("threads"),
     )
-    losses = LossWeights(waveform=settings.pop("waveform"), perceptual=settings.pop("perceptual"))
+    losses = LossWeights(
+        waveform=settings.pop("waveform"),
+        perceptual=settings.pop("perceptual"),
+        intelligibility=settings.pop("intelligibility"),
+    )
     trainer = TorchTrainer(
         load_preset(model).stream_config(),
         TrainingConfig(**settings, losses=losses),
@@ -111,6 +115,13 @@ def train(
     default=0.0,
     show_default=True,
     help="Weight of the loudness distance after ITU-T P.862 in the loss.",
+)
+@click.option(
+    "--intelligibility",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    show_default=True,
+    help="Weight of the envelope distance after STOI in the loss.",
 )
 @click.option("--device", metavar="NAME", help="cuda, cuda:1, cpu …; a GPU if there is one.")
 @click.option(

@@ -22,6 +22,7 @@ from keras_imse.errors import TrainingError
 from keras_imse.torch_twin import spectral
 from keras_imse.torch_twin.bridge import entries, load_weights, save_weights
 from keras_imse.torch_twin.fast_stream import FastStream
+from keras_imse.torch_twin.intelligibility import EnvelopeDistance
 from keras_imse.torch_twin.losses import enhancement_loss
 from keras_imse.torch_twin.mixing import Batch, BatchSource, Recipe
 from keras_imse.torch_twin.native.memory import keep_freed_memory
@@ -144,7 +145,15 @@ class TorchTrainer:
         self.averaged.load_state_dict(self.model.state_dict())
         self.model.to(self.device).train()
         self.averaged.to(self.device).eval().requires_grad_(requires_grad=False)
-        self.perceptual = LoudnessDistance().to(self.device) if config.losses.perceptual else None
+        #: Distances ``(clean, enhanced) -> (batch,)`` that need speech, with their weights.
+        self.distances = [
+            (weight, distance().to(self.device))
+            for weight, distance in (
+                (config.losses.perceptual, LoudnessDistance),
+                (config.losses.intelligibility, EnvelopeDistance),
+            )
+            if weight
+        ]
         self.optimizer = self._optimizer()
         self.step, self.elapsed_s, self.best = 0, 0.0, -math.inf
         self.metric = metric_that_chooses()
@@ -242,12 +251,12 @@ class TorchTrainer:
         masked = spectral.apply_mask(spectrum, mask, phase, self.frontend)
         enhanced = spectral.istft(masked, self.config.item_samples, self.frontend)
         loss = enhancement_loss(enhanced, clean, self.frontend, self.config.losses)
-        if self.perceptual is not None:
-            speech = clean.square().mean(dim=1) > SPEECH_POWER
-            distance = self.perceptual(clean[speech], enhanced[speech])
-            # An item without speech has no loudness to compare with.
-            share = self.config.losses.perceptual / len(clean)
-            loss = loss + share * distance.sum()
+        # An item without speech has nothing to compare with.
+        speech = clean.square().mean(dim=1) > SPEECH_POWER
+        if self.distances and bool(speech.any()):
+            for weight, distance in self.distances:
+                total = distance(clean[speech], enhanced[speech]).sum()
+                loss = loss + weight / len(clean) * total
         return loss
 
     def train_step(self, batch: Batch, rate: float) -> float:

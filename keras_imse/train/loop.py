@@ -59,10 +59,10 @@ class Trainer:
                 f"item length {config.item_samples} is no multiple of the hop "
                 f"{model_config.frontend.hop}"
             )
-        if config.losses.perceptual:
+        if config.losses.perceptual or config.losses.intelligibility:
             raise TrainingError(
-                "the perceptual loss is not available in TensorFlow",
-                hint="train with python -m keras_imse.torch_twin.train --perceptual",
+                "the perceptual losses are not available in TensorFlow",
+                hint="train with python -m keras_imse.torch_twin.train --perceptual X",
             )
         tf_keras.utils.set_random_seed(config.seed)
         self.config, self.frontend, self.output = config, model_config.frontend, output

@@ -23,12 +23,14 @@ class LossWeights:
         complex: Squared error of compressed complex spectra.
         waveform: Negative signal-to-distortion ratio in dB.
         perceptual: Loudness distance after P.862 (PyTorch only).
+        intelligibility: Envelope distance after STOI (PyTorch only).
     """
 
     magnitude: float = 21.0
     complex: float = 18.0
     waveform: float = 0.02
     perceptual: float = 0.0
+    intelligibility: float = 0.0
 
 
 @dataclass(frozen=True)
