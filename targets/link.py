@@ -31,7 +31,7 @@ from targets.protocol import (
 from targets.transports import ByteTransport
 
 SETTLE_S = 0.02
-"""Silence after which an error report counts as the device's last word."""
+"""Silence after which an error report or a damaged answer counts as the device's last word."""
 
 
 class LinkError(TargetError):
@@ -309,11 +309,15 @@ class DeviceLink:
     def _await(self, seq: int, expected: PacketType) -> Packet | None:
         """Wait for the answer; ``None`` means: send again."""
         deadline = self._transport.now() + self._timeout_s
-        reported = False
+        hopeless = False  # whether the device or the CRC has said that this try failed
+        damaged = self._decoder.counters.bad_crc
         while True:
             remaining = deadline - self._transport.now()
             data = self._transport.read(remaining) if remaining > 0 else b""
             packets = self._decoder.feed(data) if data else self._decoder.flush()
+            if self._decoder.counters.bad_crc > damaged and not hopeless:
+                hopeless = True
+                deadline = min(deadline, self._transport.now() + SETTLE_S)
             for packet in packets:
                 if packet.seq == seq and packet.type == expected:
                     return packet
@@ -323,13 +327,13 @@ class DeviceLink:
                         self._on_progress(packet.payload)
                     continue
                 if packet.type == PacketType.ERROR:
-                    if self._is_transmission_error(packet, seq) and not reported:
-                        reported = True
+                    if self._is_transmission_error(packet, seq) and not hopeless:
+                        hopeless = True
                         deadline = min(deadline, self._transport.now() + SETTLE_S)
                 else:
                     self._stale += 1
             if not data:
-                if not reported:
+                if not hopeless:
                     self._timeouts += 1
                 return None
 

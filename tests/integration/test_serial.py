@@ -1,7 +1,8 @@
-"""``run --on serial:PORT`` over a pseudo-terminal, the emulated image at its other end."""
+"""``run`` and ``check --on serial:PORT`` over a pseudo-terminal, the emulated image at its end."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
@@ -32,6 +33,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.emulator]
 
 Damage = Callable[[bytes], bytes]
 _IDLE_S = 0.02
+
+
+class UnpluggedError(Exception):
+    """Raised by a line's damage: from here on the port is gone."""
 
 
 @dataclass
@@ -85,6 +90,8 @@ def board_on_a_port(build: BuildFolder, line: Line | None = None) -> Iterator[st
                 # The board's time passes too: it gives up on a packet that does not go on.
                 while data := transport.read(_IDLE_S):
                     send(data)
+        except UnpluggedError:
+            os.close(board)
         except BaseException as error:  # noqa: BLE001 - shown by the test that uses it
             failures.append(error)
 
@@ -95,8 +102,9 @@ def board_on_a_port(build: BuildFolder, line: Line | None = None) -> Iterator[st
     finally:
         stop.set()
         thread.join(timeout=30)
-        os.close(board)
-        os.close(host)
+        for descriptor in (board, host):
+            with contextlib.suppress(OSError):  # closed by unplugging
+                os.close(descriptor)
     assert failures == []
 
 
@@ -143,22 +151,33 @@ def test_clean_line(
     assert (tmp_path / "board.wav").read_bytes() == (tmp_path / "e.wav").read_bytes()
 
 
+class WornCable:
+    """Loses or changes a byte now and then.
+
+    Attributes:
+        damaged: How many so far.
+    """
+
+    def __init__(self) -> None:
+        self.damaged = 0
+        self._sent = 0
+
+    def __call__(self, data: bytes) -> bytes:
+        out = bytearray()
+        for byte in data:
+            self._sent += 1
+            lost, changed = self._sent % 60013 == 0, self._sent % 20011 == 0
+            self.damaged += lost or changed
+            if not lost:
+                out.append(byte ^ 0x10 if changed else byte)
+        return bytes(out)
+
+
 def test_damaged_line_is_repaired(
     build_copy: Path, source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sent = 0
-
-    def damage(data: bytes) -> bytes:
-        nonlocal sent
-        out = bytearray()
-        for byte in data:
-            sent += 1
-            if sent % 30011 == 0:
-                continue
-            out.append(byte ^ 0x10 if sent % 20011 == 0 else byte)
-        return bytes(out)
-
-    with board_on_a_port(BuildFolder.open(build_copy), Line(from_board=damage)) as port:
+    line = Line(from_board=WornCable())
+    with board_on_a_port(BuildFolder.open(build_copy), line) as port:
         assert stream(build_copy, source, tmp_path / "board.wav", port) == 0
     data = json.loads(capsys.readouterr().out)
     assert data["bit_exact"] is True
@@ -200,6 +219,75 @@ def test_board_with_another_image_of_the_same_model_is_refused(
     message = json.loads(capsys.readouterr().out)["error"]
     assert "runs image 000000000000… with the right model" in message["message"]
     assert "imse-mcu flash" in message["hint"]
+
+
+@pytest.fixture
+def pair(examples: Path, tmp_path: Path) -> list[str]:
+    """Options that name a second and a half of the example pair."""
+    options = []
+    for kind in ("clean", "noisy"):
+        path = tmp_path / f"{kind}.wav"
+        write_wav(path, read_audio(examples / f"{kind}.wav").pcm[8000:32000])
+        options += [f"--{kind}", str(path)]
+    return options
+
+
+def check(build: Path, pair: list[str], port: str, output: Path) -> int:
+    return main(["check", str(build), *pair, "--on", f"serial:{port}", "-o", str(output), "--json"])
+
+
+def test_check_scores_what_the_board_returns_over_a_worn_cable(
+    build_copy: Path, pair: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cable = WornCable()
+    report = tmp_path / "check.json"
+    with board_on_a_port(BuildFolder.open(build_copy), Line(from_board=cable)) as port:
+        assert check(build_copy, pair, port, report) == 0
+    assert cable.damaged > 3
+    data = json.loads(capsys.readouterr().out)
+    assert json.loads(report.read_text()) == data
+    mean = data["mean"]
+    assert mean["image"]["pesq_wb"] > mean["noisy"]["pesq_wb"]
+    assert mean["image"]["pesq_wb"] == pytest.approx(mean["int8"]["pesq_wb"], abs=0.02)
+    assert mean["image"]["si_sdr_db"] == pytest.approx(mean["int8"]["si_sdr_db"], abs=0.1)
+
+
+def test_check_of_a_board_with_another_image_is_refused(
+    build_copy: Path, pair: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build = BuildFolder.open(build_copy)
+    elf = build.artifact("elf")
+    right = elf.read_bytes()
+    elf.write_bytes(right.replace(bytes.fromhex(FirmwareImage(elf).build_id), bytes(20)))
+    with board_on_a_port(build) as port:
+        elf.write_bytes(right)
+        assert check(build_copy, pair, port, tmp_path / "check.json") != 0
+    message = json.loads(capsys.readouterr().out)["error"]
+    assert "runs image 000000000000… with the right model" in message["message"]
+    assert not (tmp_path / "check.json").exists()
+
+
+def test_check_with_a_board_that_is_unplugged_says_so(
+    build_copy: Path, pair: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the middle of a frame; an earlier report stays."""
+    passed = 0
+
+    def unplug(data: bytes) -> bytes:
+        nonlocal passed
+        passed += len(data)
+        if passed > 20_000:
+            raise UnpluggedError
+        return data
+
+    report = tmp_path / "check.json"
+    report.write_text("earlier")
+    with board_on_a_port(BuildFolder.open(build_copy), Line(from_board=unplug)) as port:
+        assert check(build_copy, pair, port, report) == 1
+    message = json.loads(capsys.readouterr().out)["error"]["message"]
+    assert port in message
+    assert "failed: " in message
+    assert report.read_text() == "earlier"
 
 
 def noisy(generator: random.Random, rate: float) -> Damage:

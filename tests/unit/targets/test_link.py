@@ -144,6 +144,22 @@ def test_an_error_report_is_answered_at_once_not_after_the_timeout() -> None:
     assert line.now() < 0.2
 
 
+def test_a_damaged_answer_is_asked_for_again_at_once_not_after_the_timeout() -> None:
+    passed = itertools.count()
+
+    def damage_the_fourth(data: bytes) -> bytes:
+        return data[:10] + b"\x99" + data[11:] if next(passed) == 3 else data
+
+    line = device.SimulatedLine(device.FakeDevice(), damage=damage_the_fourth)
+    link = DeviceLink(line, timeout_s=3.0)
+    link.hello()
+    assert link.process(FRAME).pcm == device.answer_to(FRAME, 0)
+    assert link.counters.bad_crc == 1
+    assert link.counters.retries == 1
+    assert link.counters.timeouts == 0
+    assert line.now() < 0.2
+
+
 def test_the_sequence_number_wraps() -> None:
     line = device.SimulatedLine(device.FakeDevice())
     link = DeviceLink(line)
