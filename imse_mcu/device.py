@@ -49,6 +49,18 @@ class Device:
     machine: UnicornMachine | None
     build_id: str
 
+    def identify(self, model_digest: str) -> DeviceInfo:
+        """Makes sure that it is this build's image, which goes on with what it does.
+
+        Args:
+            model_digest: SHA-256 of the .tflite that the image must hold.
+
+        Raises:
+            HandshakeError: Another model, image or version of the protocol.
+            LinkError: No answer, or the device reports a failure.
+        """
+        return self.link.hello(expected_digest=model_digest, expected_build_id=self.build_id)
+
     def greet(self, model_digest: str) -> DeviceInfo:
         """Makes sure that it is this build's image, and brings it to its initial state.
 
@@ -59,7 +71,7 @@ class Device:
             HandshakeError: Another model, image or version of the protocol.
             LinkError: No answer, or the device reports a failure.
         """
-        info = self.link.hello(expected_digest=model_digest, expected_build_id=self.build_id)
+        info = self.identify(model_digest)
         self.link.reset()
         return info
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from targets.link import DeviceLink
-    from targets.protocol import DeviceInfo, FrameResult
+    from targets.protocol import AudioStatus, DeviceInfo, FrameResult
 
 _TOP_FUNCTIONS = 40
 _LAYER = re.compile(r"layer_\d+_\w+$")
@@ -96,6 +96,8 @@ class RunReport:
         frame_counts: The same of every frame.
         stack_bytes: Size of the stack.
         peak_stack_bytes: Most of it used, as the image itself sees it.
+        audio_stream: How the board's own stream from microphone to DAC fared until this run took
+            the network; None where the image has none.
         line: Repairs on the line (requests, retries, damaged packets).
         functions: Instructions per frame by function, most first; empty on a board.
         layers: Instructions per frame by layer of the compiled network, kernels included, in
@@ -121,6 +123,7 @@ class RunReport:
     frame_counts: tuple[int, ...]
     stack_bytes: int
     peak_stack_bytes: int
+    audio_stream: AudioStatus | None = None
     line: Mapping[str, int] = field(default_factory=dict)
     functions: Mapping[str, float] = field(default_factory=dict)
     layers: Mapping[str, float] = field(default_factory=dict)
@@ -160,6 +163,7 @@ class RunReport:
             "measured": self.cycles.to_json() if self.cycles else None,
             "stack_bytes": self.stack_bytes,
             "peak_stack_bytes": self.peak_stack_bytes,
+            "audio_stream": self.audio_stream.to_json() if self.audio_stream else None,
             "line": dict(self.line),
             "functions_per_frame": {k: round(v, 1) for k, v in self.functions.items()},
             "layers_per_frame": {k: round(v, 1) for k, v in self.layers.items()},
@@ -277,6 +281,8 @@ def _compare(
     """Compares what the device returned with this machine."""
     import numpy as np
 
+    from targets.protocol import AudioState
+
     samples = pcm.astype(np.float32) / np.float32(32768.0)
     wrong = mismatching_frames(host, results)
     state = device.link.state()
@@ -301,6 +307,7 @@ def _compare(
         frame_counts=tuple(round(r.frame_cycles * device.counts_per_tick) for r in results),
         stack_bytes=state.stack_bytes,
         peak_stack_bytes=state.stack_peak_bytes,
+        audio_stream=None if state.audio.state is AudioState.NONE else state.audio,
         line=device.link.counters.to_json(),
         functions=functions,
         layers=layers,

@@ -19,7 +19,7 @@ from enum import IntEnum
 
 from targets.errors import TargetError
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 MAGIC = b"IM"
 HEADER = struct.Struct("<2sBBHH")
 CRC = struct.Struct("<I")
@@ -377,6 +377,67 @@ class NetworkState(IntEnum):
     INVOKE_FAILED = 6
 
 
+class AudioState(IntEnum):
+    """Whether the board has an audio stream of its own."""
+
+    NONE = 0
+    RUNNING = 1
+    FAILED = 2
+
+
+_AUDIO = struct.Struct("<IIIII")
+
+
+@dataclass(frozen=True)
+class AudioStatus:
+    """How the board's own audio stream fared, from its start until the host took the pipeline.
+
+    Attributes:
+        state: Whether there is one.
+        recorded: Hops recorded.
+        missed: Interrupts that came too late to tell the buffers apart.
+        overruns: Hops that were recorded and not processed.
+        underruns: Hops whose playing began before they were written.
+    """
+
+    state: AudioState = AudioState.NONE
+    recorded: int = 0
+    missed: int = 0
+    overruns: int = 0
+    underruns: int = 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing was lost."""
+        return not (self.missed or self.overruns or self.underruns)
+
+    def encode(self) -> bytes:
+        """This part of the payload of STATE."""
+        return _AUDIO.pack(self.state, self.recorded, self.missed, self.overruns, self.underruns)
+
+    @classmethod
+    def decode(cls, data: bytes) -> AudioStatus:
+        """Read this part of the payload of STATE.
+
+        Raises:
+            ProtocolError: An unknown state of the stream.
+        """
+        state, *counters = _AUDIO.unpack(data)
+        if state not in AudioState.__members__.values():
+            raise ProtocolError(f"the device's audio stream is in the unknown state {state}")
+        return cls(AudioState(state), *counters)
+
+    def to_json(self) -> dict[str, str | int]:
+        """Plain data for reports."""
+        return {
+            "state": self.state.name.lower(),
+            "recorded": self.recorded,
+            "missed": self.missed,
+            "overruns": self.overruns,
+            "underruns": self.underruns,
+        }
+
+
 _STATE = struct.Struct("<IIIII")
 
 
@@ -391,6 +452,7 @@ class DeviceState:
         stack_bytes: Size of the stack.
         stack_peak_bytes: Most of it that was used since the start.
         message: First complaint of the interpreter's library, empty if it made none.
+        audio: The board's own audio stream.
     """
 
     network: NetworkState
@@ -399,33 +461,37 @@ class DeviceState:
     stack_bytes: int
     stack_peak_bytes: int
     message: str = ""
+    audio: AudioStatus = AudioStatus()
 
     def encode(self) -> bytes:
         """The payload."""
-        return _STATE.pack(
+        head = _STATE.pack(
             self.network,
             self.arena_bytes,
             self.arena_used_bytes,
             self.stack_bytes,
             self.stack_peak_bytes,
-        ) + self.message.encode("ascii", "replace")
+        )
+        return head + self.audio.encode() + self.message.encode("ascii", "replace")
 
     @classmethod
     def decode(cls, payload: bytes) -> DeviceState:
         """Read the payload.
 
         Raises:
-            ProtocolError: Too short, or an unknown state of the network.
+            ProtocolError: Too short, or an unknown state of the network or the audio stream.
         """
-        if len(payload) < _STATE.size:
+        fixed = _STATE.size + _AUDIO.size
+        if len(payload) < fixed:
             raise ProtocolError(
-                f"the device's STATE packet has {len(payload)} bytes, expected {_STATE.size}"
+                f"the device's STATE packet has {len(payload)} bytes, expected {fixed}"
             )
         network, arena, arena_used, stack, stack_peak = _STATE.unpack_from(payload)
         if network not in NetworkState.__members__.values():
             raise ProtocolError(f"the device's network is in the unknown state {network}")
-        message = payload[_STATE.size :].decode("ascii", "replace")
-        return cls(NetworkState(network), arena, arena_used, stack, stack_peak, message)
+        audio = AudioStatus.decode(payload[_STATE.size : fixed])
+        message = payload[fixed:].decode("ascii", "replace")
+        return cls(NetworkState(network), arena, arena_used, stack, stack_peak, message, audio)
 
 
 _FAULT = struct.Struct("<BIII")

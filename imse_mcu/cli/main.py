@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("plan", "Say before any build what a model costs on each target and where it fits."),
     "profile": ("profile", "Cost per layer of a build and a map of its memory."),
     "flash": ("flash", "Program a board with a build and verify it."),
+    "status": ("status", "Ask a board that runs a build how it fares."),
     "quantize": ("quantize", "Make only the integer .tflite."),
     "train": ("train", "Train or fine-tune a model on recordings."),
     "import-weights": ("import_weights", "Make weights of imse from a PyTorch checkpoint."),

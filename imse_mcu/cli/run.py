@@ -49,6 +49,7 @@ def command(
     Every frame's network output is compared with the TFLM interpreter on this machine; the exit
     status is 1 when one differs. Writes run.json and the page report.html into BUILD.
     """
+    from imse_mcu.audio_stream import describe, warning
     from imse_mcu.streaming import run_file
 
     result = run_file(build, source, output, on=on, reporter=session.reporter, clean=clean)
@@ -81,6 +82,11 @@ def command(
             f"{measured['worst_real_time_factor']:.3f}, measured at {report.clock_hz / 1e6:g} MHz"
         )
     lines.append(f"  stack         {report.peak_stack_bytes} of {report.stack_bytes} bytes used")
+    if report.audio_stream is not None:
+        lines.append(f"  audio stream  {describe(report.audio_stream)}, before this run")
+        problem = warning(report.audio_stream)
+        if problem is not None:
+            session.note(f"warning: {problem}")
     if result.scores:
         rows = [
             (name, f"{s.pesq_wb:.2f}", f"{s.stoi:.3f}", f"{s.si_sdr_db:.1f}")

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
 from imse_mcu.core.progress import Reporter
 from imse_mcu.pipeline import BuildOutcome, BuildRequest, build
+
+
+def _load(name: str) -> None:
+    """Makes a module of this folder importable by its tests."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+
+
+_load("emulated_board")
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 /*
  * Hooks for audio over I2S or SAI. The defaults (weak, in imse_audio.c) say that the board has no
- * audio stream, and the firmware then serves the UART alone. audio/imse_i2s.c overrides all three
+ * audio stream, and the firmware then serves the UART alone. audio/imse_i2s.c overrides them all
  * for boards with an I2S driver (imse-mcu build --app i2s). A board with another driver needs
  * imse_i2s_start() and its interrupt handler (audio/imse_i2s.h); one with something else than I2S
  * overrides the hooks themselves, in a file of its own such as app/board_audio.c:
@@ -8,7 +8,8 @@
  *   - buffers in IMSE_AUDIO_DMA memory (not cached where the target has such memory);
  *   - imse_audio_init() starts the stream at IMSE_SAMPLE_RATE_HZ and returns 1;
  *   - the DMA's interrupts only note which half is free;
- *   - imse_audio_take() hands out that half, once per interrupt.
+ *   - imse_audio_take() hands out that half, once per interrupt;
+ *   - imse_audio_status() tells what was lost.
  *
  * The time between two hops is IMSE_HOP / IMSE_SAMPLE_RATE_HZ = 16 ms; processing one takes
  * imse_pipeline_frame.frame_cycles. Interrupt handlers are named in the family's vectors.c.
@@ -23,6 +24,19 @@
 /* Memory that DMA controllers reach. */
 #define IMSE_AUDIO_DMA __attribute__((section(".bss.imse_dma"), aligned(32)))
 
+#define IMSE_AUDIO_NONE 0u
+#define IMSE_AUDIO_RUNNING 1u
+#define IMSE_AUDIO_FAILED 2u /* the hardware did not come up */
+
+/* How the stream has fared since the start; the host reads it with a STATUS request. */
+typedef struct {
+    uint32_t state;
+    uint32_t recorded;  /* hops */
+    uint32_t missed;    /* interrupts that came too late to tell the buffers apart */
+    uint32_t overruns;  /* hops that were recorded and not processed */
+    uint32_t underruns; /* hops whose playing began before they were written */
+} imse_audio_status_t;
+
 /* Starts the audio stream. Returns 1 when there is one, 0 when the board has none. */
 int imse_audio_init(void);
 
@@ -34,5 +48,8 @@ int imse_audio_take(const int16_t **input, int16_t **output);
 
 /* The output buffer handed out last has been filled. */
 void imse_audio_done(void);
+
+/* How the stream fares. Never waits. */
+void imse_audio_status(imse_audio_status_t *status);
 
 #endif /* IMSE_AUDIO_H */

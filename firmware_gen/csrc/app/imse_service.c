@@ -7,6 +7,7 @@
 #if IMSE_SEGMENT_FRAMES
 #include "imse_segment_requests.h"
 #else
+#include "imse_audio.h"
 #include "imse_pipeline.h"
 #endif
 #include "imse_platform.h"
@@ -19,7 +20,7 @@
 #define DIGEST_BYTES 32u
 #define BUILD_ID_BYTES 20u
 #define INFO_BYTES (2 + 2 + 4 + 4 + 4 * 2 + DIGEST_BYTES + RUNTIME_NAME_BYTES + BUILD_ID_BYTES)
-#define STATE_BYTES (5 * 4)
+#define STATE_BYTES (10 * 4)
 #define MESSAGE_BYTES 120u
 #define RESULT_BYTES (4 + 4 + 2 * IMSE_HOP)
 #define TENSOR_BYTES (IMSE_FEATURE_BYTES + IMSE_MASK_BYTES + IMSE_PHASE_BYTES)
@@ -33,6 +34,7 @@ extern const uint8_t __build_id__[];
 static imse_receiver_t receiver BUFFER;
 #if !IMSE_SEGMENT_FRAMES
 static int16_t pcm[IMSE_HOP] BUFFER; /* input of a frame, then its output */
+static imse_audio_status_t audio_left; /* how the stream fared when the host took the pipeline */
 #endif
 
 static struct {
@@ -82,26 +84,17 @@ __attribute__((weak)) void imse_network_status(imse_network_status_t *status) {
     *status = (imse_network_status_t){IMSE_NETWORK_READY, 0, 0, 0};
 }
 
-static void send_state(uint16_t seq) {
-    imse_network_status_t status;
-    imse_network_status(&status);
-    uint16_t length = 0;
-    while (status.message && length < MESSAGE_BYTES && status.message[length] != '\0') {
-        ++length;
-    }
-    imse_send_begin(IMSE_PACKET_STATE, 0, seq, (uint16_t)(STATE_BYTES + length));
-    imse_send_u32(status.state);
-    imse_send_u32(status.arena_bytes);
-    imse_send_u32(status.arena_used_bytes);
-    imse_send_u32(platform_stack_bytes());
-    imse_send_u32(platform_stack_peak_bytes());
-    if (length != 0) {
-        imse_send(status.message, length);
-    }
-    imse_send_end();
+#if IMSE_SEGMENT_FRAMES
+
+static void take_over(void) {
+    service.active = 1;
 }
 
-#if IMSE_SEGMENT_FRAMES
+static void send_audio_status(void) {
+    for (uint32_t i = 0; i < 5; ++i) {
+        imse_send_u32(0);
+    }
+}
 
 static void restart(void) {
     imse_segment_restart();
@@ -109,11 +102,32 @@ static void restart(void) {
 
 static int handle_audio(const imse_packet_t *packet) {
     const int mine = imse_segment_handle(packet);
-    service.active |= (uint8_t)mine;
+    if (mine) {
+        take_over();
+    }
     return mine;
 }
 
 #else
+
+/* From here on the pipeline is the host's; what the stream loses then says nothing about it. */
+static void take_over(void) {
+    if (!service.active) {
+        imse_audio_status(&audio_left);
+        service.active = 1;
+    }
+}
+
+static void send_audio_status(void) {
+    imse_audio_status_t now;
+    imse_audio_status(&now);
+    const imse_audio_status_t *status = service.active ? &audio_left : &now;
+    imse_send_u32(status->state);
+    imse_send_u32(status->recorded);
+    imse_send_u32(status->missed);
+    imse_send_u32(status->overruns);
+    imse_send_u32(status->underruns);
+}
 
 static void send_result(uint16_t seq, uint8_t flags) {
     const imse_pipeline_frame_t *frame = &imse_pipeline_frame;
@@ -132,7 +146,7 @@ static void send_result(uint16_t seq, uint8_t flags) {
 }
 
 static void handle_frame(const imse_packet_t *packet) {
-    service.active = 1;
+    take_over();
     if (!service.has_result || packet->seq != service.result_seq) {
         service.has_result = 0;
         memcpy(pcm, packet->payload, sizeof pcm);
@@ -165,6 +179,26 @@ static int handle_audio(const imse_packet_t *packet) {
 
 #endif
 
+static void send_state(uint16_t seq) {
+    imse_network_status_t status;
+    imse_network_status(&status);
+    uint16_t length = 0;
+    while (status.message && length < MESSAGE_BYTES && status.message[length] != '\0') {
+        ++length;
+    }
+    imse_send_begin(IMSE_PACKET_STATE, 0, seq, (uint16_t)(STATE_BYTES + length));
+    imse_send_u32(status.state);
+    imse_send_u32(status.arena_bytes);
+    imse_send_u32(status.arena_used_bytes);
+    imse_send_u32(platform_stack_bytes());
+    imse_send_u32(platform_stack_peak_bytes());
+    send_audio_status();
+    if (length != 0) {
+        imse_send(status.message, length);
+    }
+    imse_send_end();
+}
+
 static void handle(const imse_packet_t *packet) {
     service.seq = packet->seq;
     if (handle_audio(packet)) {
@@ -180,7 +214,7 @@ static void handle(const imse_packet_t *packet) {
     } else if (packet->type == IMSE_PACKET_STATUS) {
         send_state(packet->seq);
     } else {
-        service.active = 1;
+        take_over();
         restart();
         imse_send_begin(IMSE_PACKET_RESET_DONE, 0, packet->seq, 0);
         imse_send_end();

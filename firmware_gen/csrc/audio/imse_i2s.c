@@ -13,6 +13,7 @@ static int16_t input[IMSE_HOP] BUFFER;
 static int16_t output[IMSE_HOP] BUFFER;
 static int64_t offset; /* of the microphone, times 2^OFFSET_SHIFT */
 static uint32_t current;
+static uint32_t state;
 
 volatile imse_i2s_counters_t imse_i2s_counters;
 
@@ -39,7 +40,9 @@ static void from_microphone(const volatile uint32_t *words) {
 }
 
 int imse_audio_init(void) {
-    return imse_i2s_start(recorded[0], played[0]);
+    const int running = imse_i2s_start(recorded[0], played[0]);
+    state = running ? IMSE_AUDIO_RUNNING : IMSE_AUDIO_FAILED;
+    return running;
 }
 
 int imse_audio_take(const int16_t **in, int16_t **out) {
@@ -71,4 +74,14 @@ void imse_audio_done(void) {
     if (imse_i2s_counters.halves != imse_i2s_counters.taken) {
         ++imse_i2s_counters.underruns;
     }
+}
+
+void imse_audio_status(imse_audio_status_t *status) {
+    *status = (imse_audio_status_t){
+        .state = state,
+        .recorded = imse_i2s_counters.halves,
+        .missed = imse_i2s_counters.missed,
+        .overruns = imse_i2s_counters.overruns,
+        .underruns = imse_i2s_counters.underruns,
+    };
 }

@@ -37,7 +37,7 @@ typedef struct {
     uint32_t underruns; /* halves whose playing began before they were written */
 } imse_i2s_counters_t;
 
-/* For the debugger and for statistics. */
+/* For the debugger; imse_audio_status() hands them to the host. */
 extern volatile imse_i2s_counters_t imse_i2s_counters;
 
 /*

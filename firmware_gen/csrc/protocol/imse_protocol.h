@@ -14,7 +14,7 @@
 
 #include "imse_model_config.h"
 
-#define IMSE_PROTOCOL_VERSION 2u
+#define IMSE_PROTOCOL_VERSION 3u
 
 /* Packet types; answers have bit 7 set. */
 #define IMSE_PACKET_HELLO 0x01u

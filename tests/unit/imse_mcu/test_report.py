@@ -32,6 +32,7 @@ from imse_mcu.report.clips import Clip, flac_bytes, levels, player_of, spectrogr
 from imse_mcu.report.page import render_page
 from imse_mcu.running import MeasuredCycles, Spread
 from targets.loader import load_target
+from targets.protocol import AudioState, AudioStatus
 
 
 def aot_layer(function: str, origin: str, macs: int) -> dict[str, Any]:
@@ -149,6 +150,7 @@ RUN = {
     "differing_samples": 0,
     "clock_hz": 480_000_000,
     "measured": MeasuredCycles(Spread(1, 1_920_000.4, 2_880_000), 7, 62.5, 480_000_000).to_json(),
+    "audio_stream": AudioStatus(AudioState.RUNNING, 900, 1, 2, 3).to_json(),
 }
 
 
@@ -225,6 +227,12 @@ def test_page_after_a_run_has_players_and_says_what_differs(record: dict[str, An
     assert "real-time factor, by the cycle model" not in text
     assert "38 % of its time at 480 MHz, worst frame, measured on the board" in text
     assert "Scores need the clean recording" in text
+    assert (
+        "microphone to DAC 900 hops recorded before the last run, 2 not processed in time, 3"
+        in text
+    )
+    failed = {**RUN, "audio_stream": AudioStatus(AudioState.FAILED).to_json()}
+    assert "the stream did not start" in words(render_page(record, run=failed))
 
 
 def test_page_shows_scores_where_a_clean_recording_is_known(record: dict[str, Any]) -> None:
@@ -243,7 +251,8 @@ def test_page_says_how_much_of_a_long_recording_it_holds(record: dict[str, Any])
 
 
 def test_page_after_a_run_on_an_emulator_measures_no_cycles(record: dict[str, Any]) -> None:
-    page = words(render_page(record, run={**RUN, "measured": None}))
+    page = words(render_page(record, run={**RUN, "measured": None, "audio_stream": None}))
+    assert "microphone to DAC" not in page
     assert "real-time factor, by the cycle model" in page
     assert "measured on the board" not in page
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from targets.protocol import (
     FLAG_TENSORS,
+    AudioState,
+    AudioStatus,
     DeviceError,
     DeviceInfo,
     DeviceState,
@@ -23,8 +25,16 @@ from targets.protocol import (
 HOP = 8
 DIGEST = "0123456789abcdef" * 4
 BUILD_ID = "fedcba98" * 5
-INFO = DeviceInfo(2, HOP, 16000, 1_000_000, 6, 3, 2, DIGEST, "aot", BUILD_ID)
-STATE = DeviceState(NetworkState.READY, 2048, 1234, 8192, 340, "a complaint")
+INFO = DeviceInfo(3, HOP, 16000, 1_000_000, 6, 3, 2, DIGEST, "aot", BUILD_ID)
+STATE = DeviceState(
+    NetworkState.READY,
+    2048,
+    1234,
+    8192,
+    340,
+    "a complaint",
+    AudioStatus(AudioState.RUNNING, 900, 1, 2, 3),
+)
 
 
 def answer_to(pcm: bytes, state: int) -> bytes:

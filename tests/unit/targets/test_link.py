@@ -204,23 +204,23 @@ def test_silence_is_an_error_that_says_what_to_check() -> None:
     ("info", "text"),
     [
         (
-            DeviceInfo(3, 8, 16000, 1, 6, 3, 2, device.DIGEST, "aot", device.BUILD_ID),
-            "protocol version 3, expected 2",
+            DeviceInfo(2, 8, 16000, 1, 6, 3, 2, device.DIGEST, "aot", device.BUILD_ID),
+            "protocol version 2, expected 3",
         ),
         (
-            DeviceInfo(2, 8, 16000, 1, 6, 3, 2, "ff" * 32, "aot", device.BUILD_ID),
+            DeviceInfo(3, 8, 16000, 1, 6, 3, 2, "ff" * 32, "aot", device.BUILD_ID),
             "holds model ffffffffffff…",
         ),
         (
-            DeviceInfo(2, 8, 16000, 1, 6, 3, 2, device.DIGEST, "tflm", device.BUILD_ID),
+            DeviceInfo(3, 8, 16000, 1, 6, 3, 2, device.DIGEST, "tflm", device.BUILD_ID),
             "holds runtime 'tflm'",
         ),
         (
-            DeviceInfo(2, 8, 16000, 1, 6, 3, 2, device.DIGEST, "aot", "00" * 20),
+            DeviceInfo(3, 8, 16000, 1, 6, 3, 2, device.DIGEST, "aot", "00" * 20),
             "runs image 000000000000… with the right model, expected image fedcba98fedc…",
         ),
         (
-            DeviceInfo(2, 0, 16000, 1, 6, 3, 2, device.DIGEST, "aot", device.BUILD_ID),
+            DeviceInfo(3, 0, 16000, 1, 6, 3, 2, device.DIGEST, "aot", device.BUILD_ID),
             "states no frame size",
         ),
     ],

@@ -10,6 +10,8 @@ from targets.protocol import (
     FLAG_TENSORS,
     MAX_PAYLOAD,
     OVERHEAD_BYTES,
+    AudioState,
+    AudioStatus,
     DeviceError,
     DeviceInfo,
     DeviceState,
@@ -31,7 +33,7 @@ PACKETS = st.builds(
     flags=st.integers(0, 255),
 )
 
-INFO = DeviceInfo(2, 4, 16000, 480_000_000, 3, 2, 1, "ab" * 32, "aot", "cd" * 20)
+INFO = DeviceInfo(3, 4, 16000, 480_000_000, 3, 2, 1, "ab" * 32, "aot", "cd" * 20)
 
 
 def test_the_bytes_on_the_wire() -> None:
@@ -134,12 +136,23 @@ def test_info_round_trip_and_length() -> None:
 
 
 def test_state_round_trip_and_damage() -> None:
-    state = DeviceState(NetworkState.ALLOCATION_FAILED, 100, 0, 8192, 340, "Failed to %s")
+    audio = AudioStatus(AudioState.RUNNING, 12, 1, 2, 3)
+    state = DeviceState(NetworkState.ALLOCATION_FAILED, 100, 0, 8192, 340, "Failed to %s", audio)
     assert DeviceState.decode(state.encode()) == state
-    with pytest.raises(ProtocolError, match="STATE packet has 19 bytes, expected 20"):
-        DeviceState.decode(state.encode()[:19])
-    with pytest.raises(ProtocolError, match="unknown state 9"):
+    with pytest.raises(ProtocolError, match="STATE packet has 39 bytes, expected 40"):
+        DeviceState.decode(state.encode()[:39])
+    with pytest.raises(ProtocolError, match="network is in the unknown state 9"):
         DeviceState.decode(b"\x09" + state.encode()[1:])
+    damaged = bytearray(state.encode())
+    damaged[20] = 7
+    with pytest.raises(ProtocolError, match="audio stream is in the unknown state 7"):
+        DeviceState.decode(bytes(damaged))
+
+
+@pytest.mark.parametrize("lost", ["missed", "overruns", "underruns"])
+def test_an_audio_stream_is_complete_when_nothing_was_lost(lost: str) -> None:
+    assert AudioStatus(AudioState.RUNNING, 12).complete
+    assert not AudioStatus(AudioState.RUNNING, 12, **{lost: 1}).complete
 
 
 @pytest.mark.parametrize("tensors", [None, Tensors(b"abc", b"de", b"f")])

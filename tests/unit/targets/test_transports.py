@@ -13,7 +13,7 @@ from targets.link import DeviceLink, LinkTimeoutError
 from targets.protocol import DeviceInfo, Packet, PacketDecoder, PacketType
 from targets.transports import FileTransport, SerialTransport, TransportError
 
-INFO = DeviceInfo(2, 8, 16000, 1_000_000, 6, 3, 2, "ab" * 32, "aot", "cd" * 20)
+INFO = DeviceInfo(3, 8, 16000, 1_000_000, 6, 3, 2, "ab" * 32, "aot", "cd" * 20)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <string.h>
 
+#include "imse_audio.h"
 #include "imse_platform.h"
 #include "imse_service.h"
 
@@ -45,6 +46,16 @@ uint32_t platform_stack_bytes(void) {
 
 uint32_t platform_stack_peak_bytes(void) {
     return 340u;
+}
+
+static imse_audio_status_t audio;
+
+void imse_audio_status(imse_audio_status_t *status) {
+    *status = audio;
+}
+
+void host_audio(uint32_t recorded, uint32_t missed, uint32_t overruns, uint32_t underruns) {
+    audio = (imse_audio_status_t){IMSE_AUDIO_RUNNING, recorded, missed, overruns, underruns};
 }
 
 const uint8_t __build_id__[20] = {0x12, 0x34, 0x56};

@@ -17,7 +17,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from reference_frontend import CSRC, FLOAT_FLAGS, HOP, WARNINGS, Frontend, config_header
 
-from targets.protocol import DeviceState, ErrorCode, NetworkState, Packet, PacketDecoder, PacketType
+from targets.protocol import (
+    AudioState,
+    AudioStatus,
+    DeviceState,
+    ErrorCode,
+    NetworkState,
+    Packet,
+    PacketDecoder,
+    PacketType,
+)
 
 HERE = Path(__file__).parent
 DIGEST = "".join(f"{value:02x}" for value in range(0, 256, 8))
@@ -119,7 +128,7 @@ def test_hello_tells_what_the_image_is(device: Device) -> None:
     answer = device.ask(PacketType.HELLO, 0xBEEF)
     assert (answer.type, answer.seq, answer.flags) == (PacketType.INFO, 0xBEEF, 0)
     fields = struct.unpack("<HHIIHHHH32s8s20s", answer.payload)
-    assert fields[:8] == (2, 256, 16000, 1_000_000, 768, 256, 512, 0)
+    assert fields[:8] == (3, 256, 16000, 1_000_000, 768, 256, 512, 0)
     assert fields[8].hex() == DIGEST
     assert fields[9] == b"fake\0\0\0\0"
     assert fields[10] == bytes([0x12, 0x34, 0x56]) + bytes(17)
@@ -128,7 +137,26 @@ def test_hello_tells_what_the_image_is(device: Device) -> None:
 def test_status_tells_of_stack_and_network(device: Device) -> None:
     answer = device.ask(PacketType.STATUS, 7)
     assert answer.type == PacketType.STATE
-    assert DeviceState.decode(answer.payload) == DeviceState(NetworkState.READY, 0, 0, 8192, 340)
+    state = DeviceState.decode(answer.payload)
+    assert state == DeviceState(NetworkState.READY, 0, 0, 8192, 340, audio=state.audio)
+
+
+@pytest.mark.parametrize("request_", [PacketType.RESET, PacketType.FRAME])
+def test_counts_of_the_audio_stream_stand_still_once_the_host_takes_the_pipeline(
+    device: Device, device_library: ctypes.CDLL, request_: PacketType
+) -> None:
+    def told() -> AudioStatus:
+        return DeviceState.decode(device.ask(PacketType.STATUS, 7).payload).audio
+
+    device_library.host_audio(10, 0, 0, 0)
+    assert told() == AudioStatus(AudioState.RUNNING, 10, 0, 0, 0)
+    device.ask(PacketType.HELLO, 8)
+    device_library.host_audio(20, 1, 2, 3)
+    assert told() == AudioStatus(AudioState.RUNNING, 20, 1, 2, 3)
+    device.ask(request_, 9, pcm(0) if request_ == PacketType.FRAME else b"")
+    device_library.host_audio(30, 4, 5, 6)
+    device.ask(PacketType.FRAME, 10, pcm(0))
+    assert told() == AudioStatus(AudioState.RUNNING, 20, 1, 2, 3)
 
 
 def test_frames_give_the_pipelines_output(device: Device, frontend: Frontend) -> None:

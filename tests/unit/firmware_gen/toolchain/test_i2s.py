@@ -21,6 +21,7 @@ from targets.emulators.errors import EmulatedFaultError
 from targets.emulators.unicorn import UnicornMachine
 from targets.link import DeviceLink
 from targets.loader import load_target
+from targets.protocol import AudioState
 
 pytestmark = [
     pytest.mark.emulator,
@@ -132,6 +133,18 @@ def test_frames_that_take_too_long_are_counted_and_the_stream_goes_on(
     assert found["missed"] == 0
     assert found["underruns"] == 2
     assert found["overruns"] == 2
+    with DeviceLink(machine.transport()) as link:
+        link.hello()
+        told = link.state().audio
+        assert told.state is AudioState.RUNNING
+        assert told.recorded >= 12
+        assert told.overruns >= 2
+        assert told.underruns >= 2
+        link.reset()
+        before = link.state().audio
+        machine.run_for(8 * HOP / 16000)
+        assert link.state().audio == before
+        assert counters(machine)["halves"] >= before.recorded + 8
 
 
 def test_host_takes_the_model_over_and_the_dac_is_silent(image: Path, frontend: Frontend) -> None:
