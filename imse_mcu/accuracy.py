@@ -111,36 +111,24 @@ def compare_on(
 def _compare_segments(
     host: HostModel, pcm: NDArray[np.int16], title: str
 ) -> tuple[Int8VersusFloat, tuple[LayerAccuracy, ...]]:
-    """Compares both precisions of a network over segments, outputs and audio.
-
-    Not layer by layer: the interpreter keeps at most 1,024 tensors, this network has more.
-    """
+    """Compares both precisions of a network over segments; its layers on the first segment."""
     import numpy as np
 
-    from imse_mcu.segment_host import float_features, segment_frames
-    from quantize.calibration import FloatRunner
-    from quantize.tflm_host import TflmRunner
+    from imse_mcu.segment_host import pieces, segment_frames, segment_samples
+    from quantize.metrics import sqnr_db
+    from quantize.segment_accuracy import SegmentComparison
 
-    features = float_features(host, pcm)
-    reference, device = FloatRunner(host.float_tflite), TflmRunner(host.quantized)
-    exact = [reference.run_frame(segment) for segment in features]
-    integer = [device.run_frame(segment).values for segment in features]
-
-    def ratio(name: str) -> float:
-        return round(snr_db(*(np.array([o[name] for o in side]) for side in (exact, integer))), 2)
-
-    samples = pcm.astype(np.float32) / np.float32(32768.0)
-    frames = segment_frames(host.quantized)
+    comparison = SegmentComparison(host.integers, host.float_tflite)
+    (exact, integer), powers = comparison.enhance(pcm.astype(np.float32) / np.float32(32768.0))
+    segments = len(pieces(pcm, segment_samples(host.quantized)))
     figures = Int8VersusFloat(
         recording=title,
-        frames=frames * len(features),
-        mask_sqnr_db=ratio("mask"),
-        phase_sqnr_db=ratio("phase"),
-        audio_snr_db=round(
-            snr_db(host.enhance(samples, "float"), host.enhance(samples, "int8")), 2
-        ),
+        frames=segment_frames(host.quantized) * segments,
+        mask_sqnr_db=round(sqnr_db(*powers["mask"]), 2),
+        phase_sqnr_db=round(sqnr_db(*powers["phase"]), 2),
+        audio_snr_db=round(snr_db(exact, integer), 2),
     )
-    return figures, ()
+    return figures, comparison.layers(lambda done, total: None)
 
 
 def layer_rows(graph: Graph, compared: tuple[LayerAccuracy, ...]) -> tuple[LayerRow, ...]:

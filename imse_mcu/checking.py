@@ -5,18 +5,19 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imse_mcu.buildfolder import BuildFolder
-from imse_mcu.core.audio_io import EXTENSIONS, read_audio
+from imse_mcu.core.audio_io import EXTENSIONS, read_audio, to_pcm16
 from imse_mcu.core.errors import ImseMcuError
 from imse_mcu.core.progress import Reporter
 from imse_mcu.device import Device, open_device
 from imse_mcu.host import HostModel
-from imse_mcu.quantization import ModelFamilyError
 from imse_mcu.running import mismatching_frames, stream
 from imse_mcu.segment_host import segment_frames
+from imse_mcu.segment_running import run_segments
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,6 +68,7 @@ def check_build(
     reporter: Reporter,
     *,
     on: str | None = None,
+    engine: str = "tflm",
 ) -> AccuracyReport:
     """Compares the int8 model of a build, and its image, with its float reference.
 
@@ -76,6 +78,7 @@ def check_build(
         limits: What must not be exceeded.
         reporter: Progress.
         on: Where to run the image too, see :func:`imse_mcu.device.open_device`; None for nowhere.
+        engine: What computes int8 on this machine, see :data:`imse_mcu.engines.ENGINES`.
 
     Returns:
         The report; ``passed`` tells whether the limits are met.
@@ -87,14 +90,7 @@ def check_build(
     from quantize.accuracy import check_accuracy, read_pair
 
     build = BuildFolder.open(folder)
-    host = build.host_model()
-    if segment_frames(host.quantized):
-        raise ModelFamilyError(
-            f"{folder} holds a network over segments, check compares networks that run frame by "
-            "frame",
-            hint="enhance the recordings with imse-mcu enhance --model imse, --precision float and "
-            "int8, and prove the image with imse-mcu run",
-        )
+    host = replace(build.host_model(), engine=engine)
     for pair in pairs:
         read_pair(pair)
         for path in (pair.clean, pair.noisy):
@@ -102,7 +98,9 @@ def check_build(
                 reporter.note(f"note: {notice}")
     with contextlib.ExitStack() as stack:
         image = None
-        if on is not None:
+        if on is not None and segment_frames(host.quantized):
+            image = functools.partial(_segments_through_image, build, host, on)
+        elif on is not None:
             device = stack.enter_context(open_device(build, on))
             device.greet(host.quantized.digest)
             image = functools.partial(_through_image, device, host)
@@ -110,7 +108,7 @@ def check_build(
             reporter.stage(f"comparing int8 with float on {len(pairs)} recordings")
         )
         return check_accuracy(
-            host.quantized,
+            host.integers,
             host.float_tflite,
             pairs,
             initial_states=host.initial_states,
@@ -126,15 +124,33 @@ def _through_image(
     """Enhances samples [n] with the image; every frame must equal the host interpreter's."""
     import numpy as np
 
-    from keras_imse.audio import to_pcm16
-
     device.link.reset()
     enhanced, results = stream(device, to_pcm16(noisy), host.frontend.hop, lambda done, total: None)
     wrong = mismatching_frames(host, results)
     if wrong:
-        raise ImageMismatchError(
-            f"the image on {device.place} differs from the TFLM interpreter in {len(wrong)} of "
-            f"{len(results)} frames, first in frame {wrong[0]}",
-            hint="build again; if it stays, report it with the build folder",
-        )
+        raise _mismatch(device.place, len(wrong), len(results), wrong[0])
     return enhanced.astype(np.float32) / np.float32(32768.0)
+
+
+def _segments_through_image(
+    build: BuildFolder, host: HostModel, on: str, noisy: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Enhances samples [n] with an image over segments, which must equal the host interpreter."""
+    import numpy as np
+
+    quiet = Reporter(enabled=False)
+    run = run_segments(build, host, to_pcm16(noisy), on=on, reporter=quiet)
+    report = run.report
+    if report.first_mismatch is not None:
+        raise _mismatch(
+            report.place, report.mismatching_frames, report.frames, report.first_mismatch
+        )
+    return run.pcm.astype(np.float32) / np.float32(32768.0)
+
+
+def _mismatch(place: str, wrong: int, frames: int, first: int) -> ImageMismatchError:
+    return ImageMismatchError(
+        f"the image on {place} differs from the TFLM interpreter in {wrong} of {frames} frames, "
+        f"first in frame {first}",
+        hint="build again; if it stays, report it with the build folder",
+    )

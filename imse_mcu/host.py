@@ -1,7 +1,7 @@
 """The model on this machine: recordings in, recordings out, float or int8.
 
 Int8 runs in the TensorFlow Lite Micro interpreter, which is what the firmware must equal bit for
-bit. No TensorFlow is imported.
+bit, or as the firmware's C compiled for this machine. No TensorFlow is imported.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import io
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from keras_imse.config import FrontendConfig
     from quantize.artifact import QuantizedModel
     from quantize.calibration import FloatRunner
-    from quantize.tflm_host import TflmRunner
+    from quantize.runner import IntegerRunner
 
 Precision = Literal["float", "int8"]
 Progress = Callable[[int, int], None]
@@ -46,27 +47,35 @@ class HostModel:
         float_tflite: The float .tflite that it was made from.
         initial_states: State name to one time row [F, C] of the float model before the first
             frame; states that are not listed start at zero.
+        engine: What computes int8, see :data:`imse_mcu.engines.ENGINES`.
     """
 
     quantized: QuantizedModel
     float_tflite: bytes
     initial_states: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    engine: str = "tflm"
 
     @property
     def frontend(self) -> FrontendConfig:
         """Constants of analysis and synthesis."""
         return self.quantized.metadata.frontend
 
-    def runner(self, precision: Precision) -> FloatRunner | TflmRunner:
-        """Returns an interpreter with its own state.
+    @cached_property
+    def integers(self) -> IntegerRunner:
+        """What computes the integer model; one for all recordings, reset it before each."""
+        from imse_mcu.engines import integer_runner
+
+        return integer_runner(self.quantized, self.engine)
+
+    def runner(self, precision: Precision) -> FloatRunner | IntegerRunner:
+        """Returns what computes the model, in its initial state.
 
         Args:
             precision: ``float`` or ``int8``.
         """
         if precision == "int8":
-            from quantize.tflm_host import TflmRunner
-
-            return TflmRunner(self.quantized)
+            self.integers.reset()
+            return self.integers
         from quantize.calibration import FloatRunner
 
         return FloatRunner(self.float_tflite, self.initial_states)
@@ -145,7 +154,6 @@ class HostModel:
         import numpy as np
 
         from keras_imse import audio, device_audio
-        from quantize.tflm_host import TflmRunner
 
         metadata, tensors = self.quantized.metadata, self.quantized.graph.tensors
         scales = {
@@ -154,7 +162,8 @@ class HostModel:
         }
         pcm = audio.to_pcm16(samples)
         features, spectrum = device_audio.analyze(pcm, self.frontend, scales["features"])
-        runner = TflmRunner(self.quantized)
+        runner = self.integers
+        runner.reset()
         masks, phases = [], []
         for index, frame in enumerate(features):
             outputs = runner.invoke(frame)

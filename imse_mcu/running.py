@@ -369,7 +369,7 @@ def _with_device_masks(
     import numpy as np
 
     from keras_imse import audio
-    from quantize.tflm_host import dequantize_values
+    from quantize.runner import dequantize_values
 
     model = host.quantized
     tensors = [result.tensors for result in results if result.tensors is not None]
@@ -391,7 +391,7 @@ def _feature_differences(
     import numpy as np
 
     from keras_imse import audio
-    from quantize.tflm_host import quantize_values
+    from quantize.runner import quantize_values
 
     model = host.quantized
     tensor = model.graph.tensors[model.metadata.inputs["features"]]

@@ -1,7 +1,7 @@
 """A network over segments on this machine, whole recordings, as the firmware has it or in float.
 
 Int8 samples are exactly those of the firmware: its front end has a twin here, and the network runs
-in the TensorFlow Lite Micro interpreter. No TensorFlow is imported.
+in the TensorFlow Lite Micro interpreter or as the firmware's C. No TensorFlow is imported.
 """
 
 from __future__ import annotations
@@ -124,22 +124,19 @@ def enhance_integer(
     Returns:
         Enhanced int16 samples, shape [n].
     """
-    from quantize.tflm_host import TflmRunner
-
     model = host.quantized
     check_length(pcm, model)
     gain, found = recording_gain(pcm), scales(model)
     out = np.zeros(len(pcm), np.int16)
     if gain == 0:
         return out
-    runner = TflmRunner(model)
     cut = pieces(pcm, segment_samples(model))
     for done, piece in enumerate(cut, start=1):
         spectrum = device_segment.spectrum_of(piece.pcm, gain)
         features = device_segment.features_of(
             spectrum, host.frontend.compression, found["features"]
         )
-        outputs = runner.invoke(features)
+        outputs = host.integers.invoke(features)
         samples = synthesize(host, spectrum, gain, outputs["mask"], outputs["phase"])
         out[piece.start : piece.start + piece.keep] = samples[: piece.keep]
         if progress is not None:

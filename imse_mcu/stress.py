@@ -6,7 +6,7 @@ Every trial runs the integer model on this machine as the firmware does, sample 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +61,12 @@ class Trial:
 
 
 def stress(
-    folder: Path, pairs: Sequence[Pair], reporter: Reporter, *, most: int = MAX_PAIRS
+    folder: Path,
+    pairs: Sequence[Pair],
+    reporter: Reporter,
+    *,
+    most: int = MAX_PAIRS,
+    engine: str = "tflm",
 ) -> tuple[Trial, ...]:
     """Tries the integer model of a build.
 
@@ -70,6 +75,7 @@ def stress(
         pairs: Recordings; the first ``most`` are used, four seconds of each.
         reporter: Progress.
         most: Number of recordings.
+        engine: What computes int8, see :data:`imse_mcu.engines.ENGINES`.
 
     Returns:
         The trials in a fixed order.
@@ -77,7 +83,7 @@ def stress(
     Raises:
         ImseMcuError: If the folder is no build or a recording cannot be used.
     """
-    host = BuildFolder.open(folder).host_model()
+    host = replace(BuildFolder.open(folder).host_model(), engine=engine)
     rate = host.frontend.sample_rate_hz
 
     def excerpt(path: Path) -> Wave:

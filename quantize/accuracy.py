@@ -12,13 +12,12 @@ import numpy as np
 from imse_mcu.core.audio_io import list_recordings, read_audio
 from keras_imse import audio
 from keras_imse.config import FrontendConfig
-from quantize.artifact import QuantizedModel
 from quantize.calibration import FloatRunner
 from quantize.errors import QuantizeError
 from quantize.layers import LayerAccuracy, compare_layers, costliest_layers, worst_layers
 from quantize.metrics import SpeechScores, mean_scores, output_powers, score_speech, sqnr_db
+from quantize.runner import IntegerRunner
 from quantize.segment_accuracy import SegmentComparison
-from quantize.tflm_host import TflmRunner
 
 Progress = Callable[[str, int, int], None]
 Image = Callable[[np.ndarray], np.ndarray]
@@ -233,7 +232,7 @@ def enhance(wave: np.ndarray, network: FrameNetwork, frontend: FrontendConfig) -
 
 
 def check_accuracy(
-    model: QuantizedModel,
+    runner: IntegerRunner,
     float_tflite: bytes,
     pairs: Sequence[Pair],
     *,
@@ -246,7 +245,7 @@ def check_accuracy(
     """Measure what quantization costs on pairs of recordings.
 
     Args:
-        model: Quantized model; it runs in the TensorFlow Lite Micro host interpreter.
+        runner: What computes the quantized model.
         float_tflite: Its float reference.
         pairs: Pairs of recordings.
         initial_states: Initial time row per state of the float model.
@@ -265,11 +264,12 @@ def check_accuracy(
         raise QuantizeError("no pairs of recordings to check", hint="name two folders of pairs")
     limits = limits or AccuracyLimits()
     notify = progress or (lambda stage, done, total: None)
+    model = runner.model
     comparison: _StreamComparison | SegmentComparison
     if model.metadata.family == "imse":
-        comparison = SegmentComparison(model, float_tflite)
+        comparison = SegmentComparison(runner, float_tflite)
     else:
-        comparison = _StreamComparison(model, float_tflite, initial_states or {}, layer_frames)
+        comparison = _StreamComparison(runner, float_tflite, initial_states or {}, layer_frames)
     rate = model.metadata.frontend.sample_rate_hz
     files: list[FileAccuracy] = []
     powers: dict[str, np.ndarray] = {}
@@ -327,15 +327,15 @@ class _StreamComparison:
 
     def __init__(
         self,
-        model: QuantizedModel,
+        runner: IntegerRunner,
         float_tflite: bytes,
         initial_states: Mapping[str, np.ndarray],
         layer_frames: int,
     ) -> None:
-        self._model, self._float_tflite = model, float_tflite
+        self._model, self._float_tflite = runner.model, float_tflite
         self._initial_states = initial_states
         self._layer_frames = layer_frames
-        self._networks = (FloatRunner(float_tflite, initial_states), TflmRunner(model))
+        self._networks = (FloatRunner(float_tflite, initial_states), runner)
         self._sequences: list[np.ndarray] = []
 
     def enhance(self, noisy: np.ndarray) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:

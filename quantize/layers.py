@@ -14,8 +14,9 @@ from quantize.calibration import FloatRunner
 from quantize.errors import QuantizeError
 from quantize.inspect import Op, Tensor, read_graph
 from quantize.metrics import sqnr_db
+from quantize.runner import dequantize_values, quantize_values
 from quantize.stages import FloatStages, TflmStages
-from quantize.tflm_host import TflmRunner, dequantize_values, quantize_values
+from quantize.tflm_host import TflmRunner
 
 Progress = Callable[[int, int], None]
 

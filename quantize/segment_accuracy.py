@@ -8,11 +8,10 @@ import numpy as np
 
 from keras_imse.audio import to_pcm16
 from keras_imse.enhance_imse import enhance
-from quantize.artifact import QuantizedModel
 from quantize.calibration import FloatRunner
 from quantize.layers import LayerAccuracy, compare_segment_layers
 from quantize.metrics import output_powers
-from quantize.tflm_host import TflmRunner
+from quantize.runner import IntegerRunner
 
 _Outputs = Mapping[str, np.ndarray]
 
@@ -21,13 +20,14 @@ class SegmentComparison:
     """Both versions of a network over segments, with the same front end.
 
     Args:
-        model: Quantized model; it runs in the TensorFlow Lite Micro host interpreter.
+        runner: What computes the quantized model.
         float_tflite: Its float reference.
     """
 
-    def __init__(self, model: QuantizedModel, float_tflite: bytes) -> None:
-        self._model, self._float_tflite = model, float_tflite
-        self._exact, self._integer = FloatRunner(float_tflite), TflmRunner(model)
+    def __init__(self, runner: IntegerRunner, float_tflite: bytes) -> None:
+        self._model, self._float_tflite = runner.model, float_tflite
+        self._exact, self._integer = FloatRunner(float_tflite), runner
+        model = runner.model
         frames = model.graph.tensors[model.metadata.inputs["features"]].shape[1]
         self._samples = (frames - 1) * model.metadata.frontend.hop
         self._first: np.ndarray | None = None

@@ -28,8 +28,9 @@ from quantize.passes.equalize import equalize
 from quantize.passes.fold_affine import fold_affine
 from quantize.passes.tidy_names import tidy_names
 from quantize.recipe import Recipe, load_recipe
+from quantize.runner import quantize_values
 from quantize.schemes.ptq import quantize_model
-from quantize.tflm_host import TflmRunner, quantize_values
+from quantize.tflm_host import TflmRunner
 
 Progress = Callable[[str, int, int], None]
 _SURVEY_FRAMES = 400

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from imse_mcu.cli.context import Session, common_options
-from imse_mcu.cli.options import PATH
+from imse_mcu.cli.options import PATH, engine_option
 from imse_mcu.core.text import short_name, table
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     epilog="Examples:\n\n  imse-mcu check build/imse-stream-stm32h7 --clean C/ --noisy N/\n\n"
     "  imse-mcu check build/imse-stream-stm32h7 --clean a.wav --noisy b.wav "
     "--max-pesq-drop 0.05 --json\n\n"
-    "  imse-mcu check build/imse-stream-stm32h7 --clean C/ --noisy N/ --on emulator",
+    "  imse-mcu check build/imse-stream-stm32h7 --clean C/ --noisy N/ --on emulator\n\n"
+    "  imse-mcu check build/imse-mps2_an500 --clean C/ --noisy N/ --engine aot",
 )
 @click.argument("build", type=PATH)
 @click.option("--clean", type=PATH, required=True, help="Clean recording, or folder of them.")
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Also try clean speech, silence, levels, a level jump, loud noise and music.",
 )
+@engine_option
 @click.option("--output", "-o", type=PATH, metavar="FILE", help="Also write the JSON report here.")
 @common_options
 def command(
@@ -56,6 +58,7 @@ def command(
     min_output_sqnr: float | None,
     on: str | None,
     with_stress: bool,
+    engine: str,
     output: Path | None,
 ) -> int:
     """Compare the int8 model of BUILD with its float reference.
@@ -63,7 +66,8 @@ def command(
     BUILD is a folder made by imse-mcu build. Reports PESQ-WB, STOI and SI-SDR per recording and
     the signal-to-quantization-noise ratio per layer; the exit status is 1 past a limit. With --on
     the image itself enhances every recording too, and each of its frames must equal the TFLM
-    interpreter's.
+    interpreter's. Builds of model imse are compared over whole segments; the layers are those of
+    the first one.
     """
     from imse_mcu.checking import check_build, find_recordings
     from imse_mcu.core.files import write_json
@@ -78,15 +82,15 @@ def command(
         min_output_sqnr_db=min_output_sqnr,
     )
     pairs = find_recordings(clean, noisy)
-    report = check_build(build, pairs, limits, session.reporter, on=on)
-    trials = stress(build, pairs, session.reporter) if with_stress else ()
-    data = report.to_json()
+    report = check_build(build, pairs, limits, session.reporter, on=on, engine=engine)
+    trials = stress(build, pairs, session.reporter, engine=engine) if with_stress else ()
+    data = {**report.to_json(), "engine": engine}
     if with_stress:
         data["stress"] = [trial.to_json() for trial in trials]
     if output is not None:
         write_json(output, data)
     passed = report.passed and all(trial.passed for trial in trials)
-    text = [_text(report), *([_stress_text(trials)] if trials else [])]
+    text = [_text(report, engine), *([_stress_text(trials)] if trials else [])]
     session.emit(data, "\n\n".join([*text, "passed" if passed else "failed"]))
     return 0 if passed else 1
 
@@ -105,8 +109,10 @@ def _stress_text(trials: tuple[Trial, ...]) -> str:
     return table(("trial (int8)", "figure", "limit", ""), rows, left=(0, 3))
 
 
-def _text(report: AccuracyReport) -> str:
+def _text(report: AccuracyReport, engine: str) -> str:
     """Describes a check for people."""
+    from imse_mcu.engines import engine_words
+
     versions = ("noisy", "float", "int8", "image") if report.image else ("noisy", "float", "int8")
     header = ("recording", *(f"{m} {v}" for m in ("PESQ", "STOI", "SI-SDR") for v in versions))
     rows = []
@@ -143,6 +149,7 @@ def _text(report: AccuracyReport) -> str:
         table(header, rows),
         "",
         f"int8 against float: PESQ-WB {-report.pesq_drop:+.3f}; SQNR of the outputs: {outputs}",
+        f"int8 computed by: {engine_words(engine)}",
         *(["image: every frame equals the TFLM interpreter"] if report.image else []),
         "",
         "layers with the lowest SQNR:",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from imse_mcu.cli.context import Session, common_options
-from imse_mcu.cli.options import PATH, model_options
+from imse_mcu.cli.options import PATH, engine_option, model_options
 
 if TYPE_CHECKING:
     from imse_mcu.host import HostModel, Precision
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     "enhance",
     epilog="Examples:\n\n  imse-mcu enhance noisy.wav -o clean.wav\n\n"
     "  imse-mcu enhance recordings/ -o cleaned/ --precision float\n\n"
-    "  imse-mcu enhance noisy.wav -o clean.wav --model imse --weights g_best --precision float",
+    "  imse-mcu enhance noisy.wav -o clean.wav --model imse --weights g_best --precision float\n\n"
+    "  imse-mcu enhance hours.wav -o hours-clean.wav --engine aot",
 )
 @click.argument("source", type=PATH)
 @click.option("-o", "--output", type=PATH, required=True, help="File, or folder for a folder.")
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="int8 is what the firmware computes.",
 )
+@engine_option
 @model_options
 @common_options
 def command(
@@ -36,6 +39,7 @@ def command(
     source: Path,
     output: Path,
     precision: str,
+    engine: str,
     model: str,
     weights: Path | None,
     recipe: str,
@@ -48,6 +52,10 @@ def command(
     from imse_mcu.offline_host import OfflineHost, is_offline, load_offline
     from imse_mcu.quantization import QuantizationRequest, quantize
 
+    if precision == "float" and engine != "tflm":
+        raise click.UsageError(
+            f"--engine {engine} computes int8; leave it out, or --precision float"
+        )
     jobs = plan_files(source, output)
     kind: Precision = "int8" if precision == "int8" else "float"
     host: HostModel | OfflineHost
@@ -58,7 +66,7 @@ def command(
         request = QuantizationRequest(
             model, recipe, weights, calibration, not no_cache, segment_frames=segment_frames
         )
-        host = quantize(request, session.reporter)
+        host = replace(quantize(request, session.reporter), engine=engine)
     results = enhance_files(host, jobs, kind, session.reporter)
     data = {"model": model, "precision": precision, "files": [r.to_json() for r in results]}
     lines = [f"{r.output}  ({r.duration_s:.2f} s, {precision})" for r in results]

@@ -12,6 +12,16 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 PATH = click.Path(path_type=Path)
 
+#: What computes int8 on this machine.
+engine_option = click.option(
+    "--engine",
+    type=click.Choice(["tflm", "aot"]),
+    default="tflm",
+    show_default=True,
+    help="What computes int8 here: the TFLM interpreter, or the firmware's C compiled for this "
+    "machine, which is faster; its first frames must equal the interpreter's.",
+)
+
 
 def model_options(command: Command) -> Command:
     """Adds the options that say which model: preset, weights, recipe, calibration, segments."""

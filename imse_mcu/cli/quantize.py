@@ -30,6 +30,7 @@ def command(
     output: Path,
 ) -> None:
     """Make the integer .tflite of a model: int8, no float tensor, run by TFLM."""
+    from imse_mcu import segment_host
     from imse_mcu.core.files import write_bytes
     from imse_mcu.quantization import QuantizationRequest, quantize
     from quantize.costs import graph_costs
@@ -40,6 +41,9 @@ def command(
     quantized = quantize(request, session.reporter).quantized
     write_bytes(output, quantized.tflite)
     costs = graph_costs(quantized.graph)
+    frames = segment_host.segment_frames(quantized)
+    unit = f"segment of {frames} frames" if frames else "frame"
+    carried = "" if frames else f", state {size(costs.state_bytes)}"
     data = {
         "file": str(output),
         "bytes": len(quantized.tflite),
@@ -51,9 +55,9 @@ def command(
     text = (
         f"{output}: {quantized.metadata.model}, {quantized.metadata.recipe}, "
         f"{size(len(quantized.tflite))}\n"
-        f"  {count(costs.macs)}MAC per frame ({100 * costs.int16_macs / max(1, costs.macs):.1f} % "
-        f"with int16 activations), weights {size(costs.weight_bytes)}, "
-        f"state {size(costs.state_bytes)}\n"
+        f"  {count(costs.macs)}MAC per {unit} ({100 * costs.int16_macs / max(1, costs.macs):.1f} % "
+        f"with int16 activations), weights {size(costs.weight_bytes)}"
+        f"{carried}\n"
         f"  sha256 {quantized.digest}"
     )
     session.emit(data, text)

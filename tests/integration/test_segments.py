@@ -16,24 +16,25 @@ from firmware_gen.options import FirmwareOptions
 from firmware_gen.project import generate_project, write
 from firmware_gen.toolchain import compile_project
 from imse_mcu.buildfolder import (
-    MODEL_PATH,
     RECORD_FILE,
     RECORD_FORMAT,
     REFERENCE_DIR,
     BuildFolder,
 )
-from imse_mcu.checking import check_build
+from imse_mcu.checking import check_build, find_recordings
+from imse_mcu.core.audio_io import read_audio, write_wav
 from imse_mcu.core.files import write_bytes, write_json
 from imse_mcu.core.progress import Reporter
-from imse_mcu.host import FLOAT_FILE, INT8_FILE, STATES_FILE, HostModel
-from imse_mcu.quantization import ModelFamilyError
+from imse_mcu.host import FLOAT_FILE, STATES_FILE, HostModel
 from imse_mcu.segment_host import enhance_integer, segment_samples
 from imse_mcu.segment_running import run_segments
+from keras_imse import offline_audio
 from keras_imse.config import FrontendConfig
 from keras_imse.errors import AudioError
 from quantize.accuracy import AccuracyLimits
 from quantize.artifact import METADATA_NAME, ModelMetadata, QuantizedModel
 from quantize.flatmodel import FlatModel
+from quantize.segments import quantize_segments
 from targets.loader import load_target
 
 pytestmark = [
@@ -114,17 +115,61 @@ def test_segments_through_the_image_equal_this_machine(dtype: str, tmp_path: Pat
     assert np.std(run.pcm[-250:]) > 10
 
 
-def test_check_says_that_it_is_for_frame_by_frame_networks(tmp_path: Path) -> None:
-    model = _model("int8")
-    host = HostModel(model, b"float")
-    record = {"format": RECORD_FORMAT, "target": "mps2_an500", "model_digest": model.digest}
-    write_json(tmp_path / RECORD_FILE, record)
-    files = host.to_files()
-    write_bytes(tmp_path / MODEL_PATH, files[INT8_FILE])
+def _quantized_host(wave: np.ndarray) -> HostModel:
+    """A network of keras over segments in int8, calibrated on samples, with its float twin."""
+    import tf_keras
+
+    tf_keras.utils.set_random_seed(2)
+    features = tf_keras.Input((FRAMES, 256, 2), batch_size=1, name="features")
+    x = tf_keras.layers.Conv2D(4, (3, 3), padding="same", activation="relu")(features)
+    head = {"mask": (1, "sigmoid"), "phase": (2, "linear")}
+    ends = {
+        name: tf_keras.layers.Conv2D(channels, 1, activation=activation, name=name)(x)
+        for name, (channels, activation) in head.items()
+    }
+    loud = wave * np.float32(offline_audio.level_factor(wave))
+    sequence = offline_audio.features(*offline_audio.magnitude_phase(loud))[0]
+    result = quantize_segments(
+        lambda frames: tf_keras.Model(features, ends),
+        FRAMES,
+        [sequence],
+        "int8",
+        model_name="small",
+        frontend=FrontendConfig(n_fft=510, hop=100, first_bin=0),
+    )
+    return HostModel(result.model, result.float_tflite)
+
+
+def test_check_scores_float_int8_and_image(examples: Path, tmp_path: Path) -> None:
+    recordings = {k: read_audio(examples / f"{k}.wav").pcm[16000:24000] for k in ("clean", "noisy")}
+    host = _quantized_host(recordings["noisy"] / np.float32(32768.0))
+    target, folder = load_target("mps2_an500"), tmp_path / "build"
+    project = generate_project(host.quantized, target, "aot", FirmwareOptions())
+    write(project, folder)
+    compile_project(folder, target, plan=project.plan)
+    record = {
+        "format": RECORD_FORMAT,
+        "target": target.name,
+        "model_digest": host.quantized.digest,
+    }
+    write_json(folder / RECORD_FILE, record)
     for name in (FLOAT_FILE, STATES_FILE):
-        write_bytes(tmp_path / REFERENCE_DIR / name, files[name])
-    with pytest.raises(ModelFamilyError, match="network over segments"):
-        check_build(tmp_path, [], AccuracyLimits(), Reporter(enabled=False))
+        write_bytes(folder / REFERENCE_DIR / name, host.to_files()[name])
+    for kind, pcm in recordings.items():
+        write_wav(tmp_path / f"{kind}.wav", pcm)
+    report = check_build(
+        folder,
+        find_recordings(tmp_path / "clean.wav", tmp_path / "noisy.wav"),
+        AccuracyLimits(max_pesq_drop=0.3),
+        Reporter(enabled=False),
+        on="qemu",
+        engine="aot",
+    )
+    assert report.passed, report.failures
+    assert report.image is not None
+    assert report.image.si_sdr_db == pytest.approx(report.quantized.si_sdr_db, abs=0.5)
+    assert min(report.output_sqnr_db.values()) > 20
+    assert {layer.kind for layer in report.layers} == {"CONV_2D", "LOGISTIC"}
 
 
 def test_recordings_shorter_than_a_window_are_refused(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from quantize.accuracy import (
 from quantize.errors import QuantizeError
 from quantize.layers import compare_layers, worst_layers
 from quantize.metrics import mean_scores, score_speech, sqnr_db
+from quantize.tflm_host import TflmRunner
 from tests.unit.quantize.conftest import toy_features
 
 
@@ -119,7 +120,7 @@ def test_check_reports_files_means_layers_and_limits(folders, result):
     pairs = find_pairs(*folders)
     seen = []
     report = check_accuracy(
-        result.model,
+        TflmRunner(result.model),
         result.float_tflite,
         pairs,
         initial_states=result.initial_states,
@@ -150,7 +151,7 @@ def test_limits_that_are_missed_are_listed(folders, result):
         min_output_sqnr_db=150.0,
     )
     report = check_accuracy(
-        result.model,
+        TflmRunner(result.model),
         result.float_tflite,
         find_pairs(*folders),
         initial_states=result.initial_states,
@@ -164,7 +165,7 @@ def test_limits_that_are_missed_are_listed(folders, result):
 
 def test_no_pairs_is_refused(result):
     with pytest.raises(QuantizeError, match="no pairs"):
-        check_accuracy(result.model, result.float_tflite, [])
+        check_accuracy(TflmRunner(result.model), result.float_tflite, [])
 
 
 def test_layers_are_compared_by_name(result):

@@ -21,10 +21,11 @@ from quantize.passes.balance_norms import balance_norms
 from quantize.passes.split_channels import split_channels
 from quantize.passes.widen_prelu import widen_prelu
 from quantize.recipe import RangeRule, Selection, load_recipe
+from quantize.runner import quantize_values
 from quantize.segments import calibrate_segments, cut_segments, quantize_segments
 from quantize.stages import FloatStages, TflmStages, cut_stages
 from quantize.streaming import QuantizationResult, prepare_float
-from quantize.tflm_host import TflmRunner, quantize_values
+from quantize.tflm_host import TflmRunner
 
 FRAMES = 12
 AUDIO = OfflineAudioConfig(n_fft=30, hop=10, segment_samples=10 * (FRAMES - 1))

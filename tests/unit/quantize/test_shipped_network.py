@@ -9,6 +9,7 @@ from quantize.accuracy import AccuracyLimits, Pair, check_accuracy
 from quantize.costs import graph_costs
 from quantize.inspect import assert_integer_only
 from quantize.streaming import quantize_streaming
+from quantize.tflm_host import TflmRunner
 
 pytestmark = pytest.mark.slow
 
@@ -43,7 +44,7 @@ def test_int8_stays_close_to_float(network, examples, recipe):
     assert len(result.model.metadata.states) == 20
     assert any(state.initial is not None for state in result.model.metadata.states)
     report = check_accuracy(
-        result.model,
+        TflmRunner(result.model),
         result.float_tflite,
         [Pair("example", examples / "clean.wav", examples / "noisy.wav")],
         initial_states=initial,

@@ -16,8 +16,9 @@ from quantize.passes.equalize import equalize
 from quantize.passes.fold_affine import fold_affine
 from quantize.passes.tidy_names import tidy_names
 from quantize.recipe import Selection, load_recipe
+from quantize.runner import dequantize_values, quantize_values
 from quantize.streaming import prepare_float, quantize_streaming
-from quantize.tflm_host import TflmRunner, dequantize_values, quantize_values
+from quantize.tflm_host import TflmRunner
 from tests.unit.quantize.conftest import small_model, toy_features
 
 SQNR_DB = {"mask": 25.0, "phase": 20.0}

@@ -128,6 +128,13 @@ def test_result_must_be_a_wav_and_not_the_source(capsys: Capture, noisy: Path) -
     refuse(capsys, ["enhance", str(noisy), "-o", f"{noisy}.mp3"], "results are WAV files")
 
 
+def test_float_has_no_engine(capsys: Capture, tmp_path: Path, noisy: Path) -> None:
+    out = tmp_path / "out.wav"
+    options = ["--precision", "float", "--engine", "aot"]
+    refuse(capsys, ["enhance", str(noisy), "-o", str(out), *options], "--engine aot computes int8")
+    assert not out.exists()
+
+
 def test_two_recordings_of_one_name(capsys: Capture, tmp_path: Path) -> None:
     for name in ("a.wav", "a.flac"):
         soundfile.write(tmp_path / name, 0.1 * np.ones(8000), 16000)
