@@ -6,7 +6,8 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,7 @@ class BuildResult:
         regions: What each memory region of the target holds.
         objects: Flash by object file, largest first.
         tools: Tool -> version.
+        object_digests: Source -> SHA-256 of its object file; only of an image made just now.
     """
 
     elf: Path
@@ -72,6 +74,7 @@ class BuildResult:
     regions: tuple[RegionUse, ...]
     objects: tuple[ObjectSize, ...]
     tools: Mapping[str, str]
+    object_digests: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready data; paths are relative to the project."""
@@ -164,10 +167,19 @@ def compile_project(
                 raise ToolchainError(f"the build made no {source.name}")
             shutil.move(source, images / source.name)
         inspect_image(images / f"{IMAGE}.elf", target)
+        digests = _object_digests(work / "cmake" / "CMakeFiles" / f"{IMAGE}.dir")
         swap_dir(images, folder / BUILD_FOLDER)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    return load_build(folder, target, tools=versions)
+    return replace(load_build(folder, target, tools=versions), object_digests=digests)
+
+
+def _object_digests(folder: Path) -> dict[str, str]:
+    """Source -> SHA-256 of its object file."""
+    return {
+        path.relative_to(folder).with_suffix("").as_posix(): sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*.obj"))
+    }
 
 
 def _configure_and_build(
@@ -247,7 +259,10 @@ def load_build(
     weights = flash.get("weights", 0)
     total = sum(flash.values())
     return BuildResult(
-        **paths,
+        elf=paths["elf"],
+        bin=paths["bin"],
+        hex=paths["hex"],
+        map=paths["map"],
         flash_bytes={"code": total - weights, "weights": weights, "total": total},
         ram_bytes={
             **{name: ram.get(name, 0) for name in ("arena", "state", "stack", "buffers")},

@@ -21,6 +21,8 @@ REPORT_FILE = "report.json"
 PAGE_FILE = "report.html"
 RUN_FILE = "run.json"
 ARTIFACTS = ("elf", "bin", "hex", "map")
+#: The image that an emulator runs, where it has another machine in place of the board.
+EMULATED_ELF = "build/imse-emulated.elf"
 RECORD_FORMAT = 1
 
 
@@ -87,6 +89,23 @@ class BuildFolder:
             raise BuildFolderError(
                 f"{self.path} has no compiled image {path.name}",
                 hint="build again without --no-compile",
+            )
+        return path
+
+    def emulated_elf(self) -> Path:
+        """Returns the path of the image that the emulator of the target runs; it exists.
+
+        Raises:
+            BuildFolderError: If the project was not compiled.
+        """
+        emulator = self.target().board.emulator
+        if emulator is None or emulator.stand_in is None:
+            return self.artifact("elf")
+        path = self.path / EMULATED_ELF
+        if not path.is_file():
+            raise BuildFolderError(
+                f"{self.path} has no image for the emulator",
+                hint="build again, with qemu-system-arm installed and without --no-compile",
             )
         return path
 

@@ -126,8 +126,9 @@ def open_device(build: BuildFolder, on: str) -> Iterator[Device]:
 def _emulated(build: BuildFolder, kind: str) -> Iterator[Device]:
     """Starts the image of a build on the emulator of its target."""
     from targets.link import DeviceLink
+    from targets.stand_in import emulated
 
-    target, elf = build.target(), build.artifact("elf")
+    target, elf = emulated(build.target()), build.emulated_elf()
     if kind == "qemu":
         from targets.emulators.qemu import QemuMachine
 

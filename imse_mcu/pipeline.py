@@ -40,6 +40,7 @@ from imse_mcu.quantization import QuantizationRequest, quantize
 from imse_mcu.running import RunReport, run_recording
 from imse_mcu.segment_host import segment_frames, segment_samples
 from imse_mcu.segment_planning import check_early, check_fit
+from imse_mcu.stand_in import StandIn, link_stand_in
 from imse_mcu.versions import tool_versions
 
 if TYPE_CHECKING:
@@ -125,6 +126,7 @@ class _Parts:
     accuracy: Int8VersusFloat
     layers: tuple[LayerRow, ...]
     npu: Mapping[str, Any] | None = None
+    stand_in: StandIn | None = None
 
 
 def build(request: BuildRequest, reporter: Reporter) -> BuildOutcome:
@@ -204,20 +206,24 @@ def _finish(
         "target": target.name,
         "model_digest": host.quantized.digest,
     }
-    if compiled is not None and runtime == "tflm" and target.board.emulator is not None:
+    runs = compiled is not None and _can_run(target, reporter)
+    stand_in = None
+    if compiled is not None and runs:
+        stand_in = _link_stand_in(staging, host, project, compiled, reporter)
+    if compiled is not None and runs and runtime == "tflm":
         place = BuildFolder(staging, record)
         project, compiled = _fit_arena(place, host, project, compiled, reporter)
     if compiled is not None and runtime == "tflm":
         _say_which_kernels(BuildFolder(staging, record), reporter)
     proof = None
-    if compiled is not None and target.board.emulator is not None:
+    if runs:
         place = BuildFolder(staging, record)
         proof = run_recording(place, host, clip, reporter=reporter).report
     with reporter.stage("comparing int8 with float"):
         accuracy, compared = compare_on(host, clip, title)
         layers = layer_rows(host.quantized.graph, compared)
     parts = _Parts(target, host, runtime, project, compiled, proof, accuracy, layers)
-    parts = replace(parts, npu=_on_npu(target, host, reporter))
+    parts = replace(parts, npu=_on_npu(target, host, reporter), stand_in=stand_in)
     report = make_report(request, parts)
     record = {**record, **_record(request, parts, report, staging)}
     write_json(staging / REPORT_FILE, report)
@@ -358,6 +364,40 @@ def _compile(staging: Path, project: FirmwareProject, reporter: Reporter) -> Bui
         return compile_project(staging, project.target, plan=project.plan, definitions=definitions)
 
 
+def _can_run(target: Target, reporter: Reporter) -> bool:
+    """Whether an emulator runs the image; one that only stands in for the board may be missing."""
+    from imse_mcu.core.process import ToolNotFoundError, find_tool
+    from targets.emulators.qemu import QEMU
+
+    emulator = target.board.emulator
+    if emulator is not None and emulator.stand_in is not None:
+        try:
+            find_tool(QEMU, what=f"run the image on {emulator.machine} in place of the board")
+        except ToolNotFoundError as error:
+            reporter.note(f"not run: {error.message}; {error.hint}")
+            return False
+    return emulator is not None
+
+
+def _link_stand_in(
+    staging: Path,
+    host: HostModel,
+    project: FirmwareProject,
+    compiled: BuildResult,
+    reporter: Reporter,
+) -> StandIn | None:
+    """Links the image for the emulator where that has another machine than the board."""
+    from firmware_gen.project import generate_project
+
+    return link_stand_in(
+        staging,
+        project,
+        compiled,
+        lambda target: generate_project(host.quantized, target, project.runtime, project.options),
+        lambda folder, twin: _compile(folder, twin, reporter),
+    )
+
+
 def _say_which_kernels(place: BuildFolder, reporter: Reporter) -> None:
     """Warns of an interpreter that computes without CMSIS-NN, which is several times slower."""
     from targets.emulators.image import FirmwareImage
@@ -389,6 +429,7 @@ def _fit_arena(
         changed = generate_project(host.quantized, project.target, project.runtime, options)
         write(changed, place.path)
         state = changed, _compile(place.path, changed, reporter)
+        _link_stand_in(place.path, host, *state, reporter)
         return measure(place)
 
     with reporter.stage("asking the interpreter how much memory it needs"):
@@ -431,6 +472,7 @@ def make_report(request: BuildRequest, parts: _Parts) -> dict[str, Any]:
         "int8_vs_float": parts.accuracy.to_json(),
         "tool_versions": tool_versions(compiled=parts.compiled is not None),
         **({} if parts.npu is None else {"ethos_u": dict(parts.npu)}),
+        **({} if parts.stand_in is None else {"stand_in": parts.stand_in.to_json()}),
     }
 
 

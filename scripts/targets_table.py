@@ -31,18 +31,13 @@ HEAD = (
 )
 
 
-# Boards whose core no emulator has with their memory map: what runs the network in their place.
-STAND_INS = {"cortex-m55": "mps3_an547"}
-
-
 def how_run(target: Target) -> str:
     """The emulator in words."""
-    if target.board.emulator is None and target.mcu.core in STAND_INS:
-        name = STAND_INS[target.mcu.core]
-        return f"network as `{name}`; start-up in Unicorn as Cortex-M33 (tests)"
     emulator = target.board.emulator
     if emulator is None:
         return "not run"
+    if emulator.stand_in is not None:
+        return f"QEMU {emulator.machine}, its objects; start-up in Unicorn as Cortex-M33 (tests)"
     if emulator.kind == "qemu":
         return f"QEMU {emulator.machine}"
     core = emulator.machine.replace("cortex-m", "Cortex-M")
@@ -56,10 +51,6 @@ def report_of(target: Target, work: Path, reuse: bool, reporter: Reporter) -> di
         request = QuantizationRequest("imse-stream")
         build(BuildRequest(target.name, folder, request, runtime="aot"), reporter)
     data: dict[str, Any] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-    if target.board.emulator is None and target.mcu.core in STAND_INS:
-        stand_in = load_target(STAND_INS[target.mcu.core])
-        ran = report_of(stand_in, work, reuse=True, reporter=reporter)
-        data |= {key: ran[key] for key in ("instructions_per_frame", "bit_exact")}
     return data
 
 

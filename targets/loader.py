@@ -30,6 +30,7 @@ from targets.model import (
     Oscillator,
     RegionKind,
     RegisterBits,
+    StandInSpec,
     Target,
     Uart,
     Wire,
@@ -306,6 +307,19 @@ def _parse_audio(table: Table) -> Audio:
     return audio
 
 
+def _parse_stand_in(table: Table, mcu: Mcu) -> StandInSpec:
+    moved = {}
+    if table.has("moved"):
+        origins = table.table("moved")
+        for region in mcu.regions:
+            if origins.has(region.name):
+                moved[region.name] = origins.integer(region.name, 0, 0xFFFF_FFFF)
+        origins.finish()
+    spec = StandInSpec(table.string("board"), MappingProxyType(moved))
+    table.finish()
+    return spec
+
+
 def _parse_board(name: str, table: Table, mcu: Mcu) -> Target:
     uart = _parse_uart(table.table("uart"))
     oscillator = None
@@ -316,7 +330,9 @@ def _parse_board(name: str, table: Table, mcu: Mcu) -> Target:
     emulator = None
     if table.has("emulator"):
         emu = table.table("emulator")
-        emulator = EmulatorSpec(emu.string("kind", EMULATORS), emu.string("machine"))
+        kind, machine = emu.string("kind", EMULATORS), emu.string("machine")
+        stand_in = _parse_stand_in(emu.table("stand_in"), mcu) if emu.has("stand_in") else None
+        emulator = EmulatorSpec(kind, machine, stand_in)
         emu.finish()
     required = ["uart"]
     if oscillator is not None:

@@ -420,20 +420,40 @@ class Audio:
 
 
 @dataclass(frozen=True)
+class StandInSpec:
+    """What an emulator has in place of a board that it has not.
+
+    Attributes:
+        board: Target of the emulated machine: it lends clock, UART and cycle counter.
+        moved: Memories for which the machine has none at their address: name -> origin there.
+    """
+
+    board: str
+    moved: Mapping[str, int]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for reports."""
+        return {"board": self.board, "moved": dict(sorted(self.moved.items()))}
+
+
+@dataclass(frozen=True)
 class EmulatorSpec:
     """Which emulator runs the image of a board, and as what.
 
     Attributes:
         kind: ``unicorn`` or ``qemu``.
         machine: QEMU machine name; the core's name for Unicorn.
+        stand_in: What the machine is where it is not the board; ``None`` where it is.
     """
 
     kind: str
     machine: str
+    stand_in: StandInSpec | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for reports."""
-        return {"kind": self.kind, "machine": self.machine}
+        stand_in = self.stand_in.to_json() if self.stand_in else None
+        return {"kind": self.kind, "machine": self.machine, "stand_in": stand_in}
 
 
 @dataclass(frozen=True)

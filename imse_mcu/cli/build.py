@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -97,6 +98,14 @@ def command(
     return 1 if outcome.report["bit_exact"] is False else 0
 
 
+def _linked_for(report: Mapping[str, Any]) -> str:
+    """Says what ran in place of the board's image, if anything did."""
+    stand_in = report.get("stand_in")
+    if stand_in is None:
+        return ""
+    return f" ({stand_in['same_objects']} of its objects, linked for QEMU {stand_in['machine']})"
+
+
 def _text(outcome: BuildOutcome) -> str:
     """Describes a build for people."""
     r, record = outcome.report, outcome.folder.record
@@ -122,7 +131,7 @@ def _text(outcome: BuildOutcome) -> str:
         f"  cycles        {r['cycles_per_frame']['value']} per frame by a model, not measured",
         f"  real time     factor {r['real_time_factor']:.3f} by that model, "
         f"latency {r['algorithmic_latency_ms']:g} ms",
-        f"  bit-exact     {exact}, image against the TFLM interpreter",
+        f"  bit-exact     {exact}, image against the TFLM interpreter{_linked_for(r)}",
         f"  int8 / float  mask {ratio['mask_sqnr_db']} dB, phase {ratio['phase_sqnr_db']} dB, "
         f"audio {ratio['audio_snr_db']} dB ({ratio['recording']})",
         f"  digest        {record['project_digest']}",

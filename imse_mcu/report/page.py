@@ -103,9 +103,9 @@ def _verdicts(record: Mapping[str, Any], run: Mapping[str, Any] | None) -> list[
     if report["bit_exact"] is None:
         found.append(("care", "The image was not run: nothing proves that it is the model."))
     elif report["bit_exact"]:
-        found.append(
-            ("yes", "The image computes the model bit for bit, frame by frame, on the emulator.")
-        )
+        stand_in = report.get("stand_in")
+        place = f"on {stand_in['machine']}, linked for it" if stand_in else "on the emulator"
+        found.append(("yes", f"The image computes the model bit for bit, frame by frame, {place}."))
     else:
         found.append(("no", "The image differs from the TFLM interpreter."))
     if run is not None and not run["bit_exact"]:

@@ -6,7 +6,9 @@ so the tick counters of the firmware measure instructions and are the same in ev
 
 from __future__ import annotations
 
+import contextlib
 import os
+import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,13 +23,16 @@ QEMU = "qemu-system-arm"
 _ERROR_BYTES = 65536
 
 
-def qemu_argv(target: Target, elf_path: str | Path, *, icount: bool = True) -> list[str]:
+def qemu_argv(
+    target: Target, elf_path: str | Path, *, icount: bool = True, boot: str | Path | None = None
+) -> list[str]:
     """The command line that runs an image.
 
     Args:
         target: A target whose board is one of QEMU's.
         elf_path: The linked image.
         icount: Let virtual time follow the number of instructions.
+        boot: File with the two words that the processor starts with, for address 0.
 
     Raises:
         EmulatorError: The target's board is not one of QEMU's.
@@ -36,12 +41,14 @@ def qemu_argv(target: Target, elf_path: str | Path, *, icount: bool = True) -> l
     if emulator is None or emulator.kind != "qemu":
         raise EmulatorError(
             f"QEMU has no machine for {target.name}",
-            hint="QEMU runs mps2_an386, mps2_an500 and mps3_an547",
+            hint="QEMU runs the boards whose [emulator] says so: imse-mcu targets",
         )
     argv = [QEMU, "-M", emulator.machine, "-kernel", str(elf_path)]
     argv += ["-display", "none", "-monitor", "none", "-no-reboot", "-serial", "stdio"]
     if icount:
         argv += ["-icount", "shift=0"]
+    if boot is not None:
+        argv += ["-device", f"loader,file={boot},addr=0,force-raw=on"]
     return argv
 
 
@@ -63,8 +70,11 @@ class QemuMachine:
         self.target = target
         self.image = FirmwareImage(Path(elf_path))
         _check_memory(self.image, target)
-        argv = qemu_argv(target, self.image.path, icount=icount)
-        self._child = process.start(argv, what=f"run the image on {target.name}")
+        with contextlib.ExitStack() as resources:
+            boot = _boot_words(self.image, resources)
+            argv = qemu_argv(target, self.image.path, icount=icount, boot=boot)
+            self._child = process.start(argv, what=f"run the image on {target.name}")
+            self._resources = resources.pop_all()
         self._transports: list[QemuTransport] = []
 
     def __enter__(self) -> Self:
@@ -115,6 +125,7 @@ class QemuMachine:
         for transport in self._transports:
             transport.close()
         process.stop(self._child)
+        self._resources.close()
 
 
 class QemuTransport(FileTransport):
@@ -138,6 +149,17 @@ class QemuTransport(FileTransport):
             if not said:
                 raise
             raise TransportError(f"{error.message}: {said}") from error
+
+
+def _boot_words(image: FirmwareImage, resources: contextlib.ExitStack) -> Path | None:
+    """Stack pointer and entry of an image that does not begin at address 0, as a file."""
+    vectors = image.symbol("__vectors__")
+    if not vectors:
+        return None
+    folder = resources.enter_context(tempfile.TemporaryDirectory(prefix="imse-mcu-"))
+    path = Path(folder) / "boot.bin"
+    path.write_bytes(next(s.data[:8] for s in image.segments if s.address == vectors))
+    return path
 
 
 def _check_memory(image: FirmwareImage, target: Target) -> None:

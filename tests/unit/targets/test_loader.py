@@ -157,6 +157,11 @@ def test_a_broken_microcontroller_file_is_one_line_with_the_key(
         ('oscillator = "ST', 'quartz = "ST', "sources.oscillator: expected a non-empty string"),
         ('probe = "stlink"', 'prob = "stlink"', "prob: unknown key"),
         ("[uart]", "[usart]", "uart: expected a table, found nothing"),
+        (
+            "[emulator]",
+            '[emulator.stand_in]\nboard = "mps3_an547"\nmoved = { GONE = 0 }\n[emulator]',
+            r"emulator\.stand_in\.moved\.GONE: unknown key",
+        ),
     ],
 )
 def test_a_broken_board_file_is_one_line_with_the_key(

@@ -15,6 +15,7 @@ import pytest
 from reference_frontend import HOP, Frontend
 
 from targets.loader import list_targets, load_target
+from targets.model import Target
 
 pytestmark = [
     pytest.mark.emulator,
@@ -108,7 +109,7 @@ def test_start_up_of_a_cortex_m55_as_cortex_m33(
 ) -> None:
     """Unicorn has no Cortex-M55: clocks, pins, UART and memory map run without Helium and loops.
 
-    The core's own instructions are those of the image on QEMU's mps3-an547.
+    The core's own instructions run on QEMU's mps3-an547, see below.
     """
     from firmware_gen.project import generate_project, write
     from firmware_gen.toolchain import compile_project
@@ -127,6 +128,50 @@ def test_start_up_of_a_cortex_m55_as_cortex_m33(
     with DeviceLink(machine.transport()) as link:
         check_info(link, name)
         check_frames(link, frontend, 2)
+
+
+@needs_qemu
+@pytest.mark.parametrize("name", ["alif_e7", "stm32n657"])
+def test_objects_of_a_cortex_m55_image_run_on_its_stand_in(
+    builder: Any, frontend: Frontend, tmp_path: Path, name: str
+) -> None:
+    """Every object but UART, clock and cycle counter is the board's, in the board's memory map."""
+    from firmware_gen.project import FirmwareProject, generate_project
+    from firmware_gen.toolchain import BuildResult, compile_project
+    from imse_mcu.buildfolder import EMULATED_ELF
+    from imse_mcu.stand_in import link_stand_in
+    from targets.emulators.qemu import QemuMachine
+    from targets.link import DeviceLink
+    from targets.stand_in import emulated
+
+    def generate(target: Target) -> FirmwareProject:
+        backends = {"aot": fake_backend.FakeBackend()}
+        return generate_project(fake_backend.fake_model(), target, "aot", backends=backends)
+
+    def compile_in(folder: Path, project: FirmwareProject) -> BuildResult:
+        return compile_project(folder, project.target, plan=project.plan)
+
+    target = load_target(name)
+    compiled = builder.build(name)
+    (tmp_path / EMULATED_ELF).parent.mkdir()
+    found = link_stand_in(tmp_path, generate(target), compiled, generate, compile_in)
+    assert found is not None
+    of_the_chip = [
+        source
+        for source in compiled.object_digests
+        if source.startswith("platform/") and not source.startswith("platform/cortexm/")
+    ]
+    counter = "platform/cortexm/cycles_dwt.c"
+    assert found.same_objects == len(set(compiled.object_digests) - {*of_the_chip, counter})
+    own = ("platform/cortexm/cycles_systick.c", "platform/mps2/platform.c")
+    assert found.own_objects == own
+    with QemuMachine(emulated(target), tmp_path / EMULATED_ELF) as machine:
+        with DeviceLink(machine.transport(), timeout_s=30.0) as link:
+            check_info(link, "mps3_an547")
+            check_frames(link, frontend, 3)
+        code = machine.image.symbol("imse_pipeline_process")
+    assert code is not None
+    assert emulated(target).mcu.region_for("code").contains(code)
 
 
 @pytest.mark.parametrize("name", ["alif_e7", "stm32n657"])
