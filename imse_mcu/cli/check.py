@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     "  imse-mcu check build/imse-stream-stm32h7 --clean a.wav --noisy b.wav "
     "--max-pesq-drop 0.05 --json\n\n"
     "  imse-mcu check build/imse-stream-stm32h7 --clean C/ --noisy N/ --on emulator\n\n"
+    "  imse-mcu check build/imse-stream-stm32h7 --clean C/ --noisy N/ --soak 120 --engine aot\n\n"
     "  imse-mcu check build/imse-mps2_an500 --clean C/ --noisy N/ --engine aot",
 )
 @click.argument("build", type=PATH)
@@ -43,6 +44,13 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Also try clean speech, silence, levels, a level jump, loud noise and music.",
 )
+@click.option(
+    "--soak",
+    "soak_minutes",
+    type=click.IntRange(min=3),
+    metavar="MINUTES",
+    help="Also play the noisy recordings this long without a reset: nothing may drift.",
+)
 @engine_option
 @click.option("--output", "-o", type=PATH, metavar="FILE", help="Also write the JSON report here.")
 @common_options
@@ -58,6 +66,7 @@ def command(
     min_output_sqnr: float | None,
     on: str | None,
     with_stress: bool,
+    soak_minutes: int | None,
     engine: str,
     output: Path | None,
 ) -> int:
@@ -71,6 +80,7 @@ def command(
     """
     from imse_mcu.checking import check_build, find_recordings
     from imse_mcu.core.files import write_json
+    from imse_mcu.soak import check_soakable, soak
     from imse_mcu.stress import stress
     from quantize.accuracy import AccuracyLimits
 
@@ -81,12 +91,18 @@ def command(
         min_pesq=min_pesq,
         min_output_sqnr_db=min_output_sqnr,
     )
+    if soak_minutes:
+        check_soakable(build)
     pairs = find_recordings(clean, noisy)
     report = check_build(build, pairs, limits, session.reporter, on=on, engine=engine)
     trials = stress(build, pairs, session.reporter, engine=engine) if with_stress else ()
+    laps = soak(build, pairs, soak_minutes, session.reporter, engine=engine) if soak_minutes else ()
     data = {**report.to_json(), "engine": engine}
     if with_stress:
         data["stress"] = [trial.to_json() for trial in trials]
+    if soak_minutes:
+        data["soak"] = [trial.to_json() for trial in laps]
+    trials += laps
     if output is not None:
         write_json(output, data)
     passed = report.passed and all(trial.passed for trial in trials)
