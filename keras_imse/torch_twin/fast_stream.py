@@ -20,6 +20,7 @@ from keras_imse.torch_twin.stream_blocks import (
     StreamGDFN,
     StreamIDConv,
     StreamMALA,
+    remember,
 )
 
 
@@ -33,9 +34,13 @@ class FastStream(TorchStream):
         x = _conv_norm_act(self.down3, skip2)
         for i in range(self.config.middle_blocks):
             x = _block(self.get_submodule(f"middle{i}"), x)
-        x = torch.cat([_channels_to_freq(_conv(self.up3, x)), skip2], dim=-1)
+        x = _conv(self.up3, x)
+        remember(self.up3, x)
+        x = torch.cat([_channels_to_freq(x), skip2], dim=-1)
         x = _block(self.decode2, _conv_norm_act(self.merge2, x))
-        x = torch.cat([_channels_to_freq(_conv(self.up2, x)), skip1], dim=-1)
+        x = _conv(self.up2, x)
+        remember(self.up2, x)
+        x = torch.cat([_channels_to_freq(x), skip1], dim=-1)
         x = _conv_norm_act(self.merge1, x)
         heads = _centred(x)
         mask = _channels_to_freq(_as_linear(self.mask_head, heads))
@@ -102,7 +107,9 @@ def _idconv(layer: StreamIDConv, x: torch.Tensor) -> torch.Tensor:
 
 def _gdfn(layer: StreamGDFN, x: torch.Tensor) -> torch.Tensor:
     wide = _depthwise(layer.depthwise, _conv(layer.widen, _norm(layer.norm, x)))
-    return _conv(layer.narrow, native.gate(wide))
+    product = native.gate(wide)
+    remember(layer, product)
+    return _conv(layer.narrow, product)
 
 
 def _mala(layer: StreamMALA, x: torch.Tensor) -> torch.Tensor:
@@ -116,6 +123,9 @@ def _mala(layer: StreamMALA, x: torch.Tensor) -> torch.Tensor:
     mean_kv = layer._window_mean(kv.flatten(2), layer.prior_kv).view_as(kv)
     mean_k = layer._window_mean(k_mean, layer.prior_k)
     mean_v = layer._window_mean(v_mean, layer.prior_v)
+    if layer.training:  # the fused operator keeps them to itself
+        magnitudes = query * (mean_k.unsqueeze(2) * layer.scale)
+        remember(layer, magnitudes.unflatten(-1, (2, layer.heads, pairs)).sum(dim=(-3, -1)))
     attended = native.attend(query, mean_kv, mean_k, mean_v, cos, sin, layer.scale, layer.floor)
     return _conv(layer.project, (attended + _depthwise(layer.position, value)) * gate)
 

@@ -16,6 +16,7 @@ from keras_imse.torch_twin.stream_blocks import (
     Norm,
     StreamBlock,
     StreamConv,
+    remember,
 )
 
 
@@ -94,9 +95,12 @@ class TorchStream(nn.Module):
         x = self.down3(skip2)
         for i in range(self.config.middle_blocks):
             x = self.get_submodule(f"middle{i}")(x)
-        x = self.merge2(torch.cat([channels_to_freq(self.up3(x)), skip2], dim=1))
-        x = self.decode2(x)
-        x = self.merge1(torch.cat([channels_to_freq(self.up2(x)), skip1], dim=1))
+        x = self.up3(x)
+        remember(self.up3, x)
+        x = self.merge2(torch.cat([channels_to_freq(x), skip2], dim=1))
+        x = self.up2(self.decode2(x))
+        remember(self.up2, x)
+        x = self.merge1(torch.cat([channels_to_freq(x), skip1], dim=1))
         mask = torch.sigmoid(channels_to_freq(self.mask_head(x)).float() * self.slope)
         phase = channels_to_freq(self.phase_head(x)).float()
         return mask.permute(0, 2, 3, 1), phase.permute(0, 2, 3, 1)

@@ -10,6 +10,34 @@ from torch.nn import functional
 
 from keras_imse.config import StreamConfig
 
+TAIL_LIMIT = 8.0
+"""Values up to this multiple of the root mean square of an activation fit into eight bits well."""
+
+
+def remember(layer: nn.Module, activation: torch.Tensor) -> None:
+    """Keeps an activation with a heavy tail for :func:`tail_penalty`, while training."""
+    layer.activation = activation if layer.training else None
+
+
+def tail_penalty(network: nn.Module) -> torch.Tensor:
+    """How far rare values of the remembered activations lie out; integers must cut them off.
+
+    Args:
+        network: Network after a forward pass in training mode.
+
+    Returns:
+        Sum over the activations of ``mean(max(|x| / (8 rms(x)) - 1, 0)^2)``; values within eight
+        times the root mean square are free.
+    """
+    terms = []
+    for layer in network.modules():
+        activation = getattr(layer, "activation", None)
+        if isinstance(activation, torch.Tensor):
+            magnitude = activation.float().abs()
+            limit = TAIL_LIMIT * magnitude.detach().square().mean().sqrt() + 1e-6
+            terms.append(functional.relu(magnitude / limit - 1.0).square().mean())
+    return torch.stack(terms).sum()
+
 
 class Norm(nn.BatchNorm2d):
     """BatchNorm with the constants of the tf-keras network.
@@ -116,7 +144,9 @@ class StreamGDFN(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Maps ``(batch, channels, time, freq)`` to the same shape."""
         gate, value = self.depthwise(self.widen(self.norm(x))).chunk(2, dim=1)
-        return self.narrow(functional.hardswish(gate) * value)
+        product = functional.hardswish(gate) * value
+        remember(self, product)
+        return self.narrow(product)
 
 
 def _rotation(freq: int, channels: int, head_size: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -193,6 +223,7 @@ class StreamMALA(nn.Module):
         mean_k = mean_k.unflatten(2, (self.heads, self.head_size, 1)) * self.scale
         mean_v = mean_v.unflatten(2, (self.heads, 1, self.head_size))
         z = query @ mean_k
+        remember(self, z)
         attended = (rotated_query * self.scale) @ mean_kv / (z + self.floor)
         result = attended + z * (attended - mean_v)
         # (batch, time, heads, freq, (half, pair)) -> (batch, (half, heads, pair), time, freq)

@@ -49,6 +49,7 @@ def train(
         waveform=settings.pop("waveform"),
         perceptual=settings.pop("perceptual"),
         intelligibility=settings.pop("intelligibility"),
+        tails=settings.pop("tails"),
     )
     trainer = TorchTrainer(
         load_preset(model).stream_config(),
@@ -122,6 +123,13 @@ def train(
     default=0.0,
     show_default=True,
     help="Weight of the envelope distance after STOI in the loss.",
+)
+@click.option(
+    "--tails",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    show_default=True,
+    help="Weight of rare large activations, which int8 cuts off, in the loss.",
 )
 @click.option("--device", metavar="NAME", help="cuda, cuda:1, cpu …; a GPU if there is one.")
 @click.option(

@@ -29,6 +29,7 @@ from keras_imse.torch_twin.native.memory import keep_freed_memory
 from keras_imse.torch_twin.perceptual import LoudnessDistance
 from keras_imse.torch_twin.scoring import Scorer, metric_that_chooses
 from keras_imse.torch_twin.stream import TorchStream
+from keras_imse.torch_twin.stream_blocks import tail_penalty
 from keras_imse.train.data import Array, Mixer, load_corpus
 from keras_imse.train.history import History
 from keras_imse.train.settings import MAX_UNUSABLE_STEPS, TrainingConfig
@@ -257,6 +258,8 @@ class TorchTrainer:
             for weight, distance in self.distances:
                 total = distance(clean[speech], enhanced[speech]).sum()
                 loss = loss + weight / len(clean) * total
+        if self.config.losses.tails and self.model.training:
+            loss = loss + self.config.losses.tails * tail_penalty(self.model)
         return loss
 
     def train_step(self, batch: Batch, rate: float) -> float:

@@ -59,10 +59,12 @@ class Trainer:
                 f"item length {config.item_samples} is no multiple of the hop "
                 f"{model_config.frontend.hop}"
             )
-        if config.losses.perceptual or config.losses.intelligibility:
+        losses = config.losses
+        if losses.perceptual or losses.intelligibility or losses.tails:
             raise TrainingError(
-                "the perceptual losses are not available in TensorFlow",
-                hint="train with python -m keras_imse.torch_twin.train --perceptual X",
+                "the losses 'perceptual', 'intelligibility' and 'tails' are not available in "
+                "TensorFlow",
+                hint="train with python -m keras_imse.torch_twin.train",
             )
         tf_keras.utils.set_random_seed(config.seed)
         self.config, self.frontend, self.output = config, model_config.frontend, output

@@ -24,6 +24,7 @@ class LossWeights:
         waveform: Negative signal-to-distortion ratio in dB.
         perceptual: Loudness distance after P.862 (PyTorch only).
         intelligibility: Envelope distance after STOI (PyTorch only).
+        tails: Rare large activations, which eight bits would cut off (PyTorch only).
     """
 
     magnitude: float = 21.0
@@ -31,6 +32,7 @@ class LossWeights:
     waveform: float = 0.02
     perceptual: float = 0.0
     intelligibility: float = 0.0
+    tails: float = 0.0
 
 
 @dataclass(frozen=True)

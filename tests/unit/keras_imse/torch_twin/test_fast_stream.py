@@ -16,6 +16,7 @@ from keras_imse.config import StreamConfig  # noqa: E402
 from keras_imse.errors import TrainingError  # noqa: E402
 from keras_imse.torch_twin.fast_stream import FastStream  # noqa: E402
 from keras_imse.torch_twin.stream import TorchStream  # noqa: E402
+from keras_imse.torch_twin.stream_blocks import tail_penalty  # noqa: E402
 from keras_imse.torch_twin.trainer import Machine, TorchTrainer  # noqa: E402
 from keras_imse.train.settings import TrainingConfig  # noqa: E402
 
@@ -38,13 +39,16 @@ def both(request: pytest.FixtureRequest, small_config: StreamConfig) -> tuple:
 def test_training_is_the_same(both: tuple) -> None:
     plain, fast = both
     features = torch.randn(2, 21, 64, 3)
+    features[0, 5] *= 30.0  # one frame that lies far out
     results = []
     for network in both:
         network.train()
         network.zero_grad()
         mask, phase = network(features)
-        (mask.square().sum() + (phase * features[..., :2]).sum()).backward()
-        results.append((mask.detach(), phase.detach()))
+        tails = tail_penalty(network)
+        assert float(tails.detach()) > 0.0
+        (mask.square().sum() + (phase * features[..., :2]).sum() + tails).backward()
+        results.append((mask.detach(), phase.detach(), tails.detach()))
     for a, b in zip(*results, strict=True):
         torch.testing.assert_close(b, a, rtol=1e-3, atol=1e-4)
     for (name, a), b in zip(plain.named_parameters(), fast.parameters(), strict=True):

@@ -9,7 +9,12 @@ torch = pytest.importorskip("torch", reason="needs PyTorch (extra torch)")
 
 from keras_imse.config import StreamConfig  # noqa: E402
 from keras_imse.torch_twin.stream import TorchStream, channels_to_freq  # noqa: E402
-from keras_imse.torch_twin.stream_blocks import StreamConv, StreamMALA  # noqa: E402
+from keras_imse.torch_twin.stream_blocks import (  # noqa: E402
+    StreamConv,
+    StreamMALA,
+    remember,
+    tail_penalty,
+)
 
 
 @pytest.mark.parametrize(("kernel", "below"), [(5, 1), (3, 0)])
@@ -125,3 +130,20 @@ def test_constrained_priors_are_not_negative(small_config: StreamConfig) -> None
         network.middle0.mala.prior_k.fill_(-1.0)
     network.constrain()
     assert network.middle0.mala.prior_k.min() == 0.0
+
+
+def test_only_values_far_out_count_as_a_tail() -> None:
+    layer = torch.nn.Linear(1, 1)
+    near = torch.randn(4096)
+    remember(layer, near)
+    assert float(tail_penalty(layer)) == 0.0
+    far = near.clone().requires_grad_()
+    with torch.no_grad():
+        far[7] = 40.0
+    remember(layer, far)
+    tail_penalty(layer).backward()
+    assert float(far.grad[7]) > 0.0
+    assert int((far.grad != 0.0).sum()) == 1
+    layer.eval()
+    remember(layer, far)
+    assert layer.activation is None  # no memory is held outside training
