@@ -1,4 +1,5 @@
-/* Product of two int8 matrices, any strides: both are expanded to int16 first. */
+/* Product of two int8 matrices, any strides: columns of b become weights of a convolution, rows of a
+ * its pixels. */
 #ifndef IMSE_MATMUL_S8_DSP_H
 #define IMSE_MATMUL_S8_DSP_H
 
@@ -8,7 +9,7 @@
 
 typedef struct {
   imse_scale_t out; /* its bias is 0 */
-  int32_t *scratch; /* 4 words per quad of depth for each pair of columns, and one pair of rows */
+  int32_t *scratch; /* 4 words per quad of depth; for each pair of columns as many and 8 more */
   int32_t a_offset; /* minus the zero points of the inputs */
   int32_t b_offset;
   int32_t rows;  /* of a and the output */

@@ -23,16 +23,16 @@ void imse_mul_s8_dsp(const imse_mul_dsp_t *p, const int8_t *a, const int8_t *b, 
 void imse_mul_table_s8_dsp(const imse_mul_dsp_t *p, const int8_t *a, const int8_t *b, int8_t *out);
 
 typedef struct {
-  int32_t a_zero_point;
+  int32_t a_offset_twice; /* minus the zero point of a, doubled */
   int32_t b_zero_point;
   int32_t mantissa;
   int32_t add;
   int32_t shift;
   int32_t rows;
-  int32_t n;         /* elements of a row */
-  int32_t a_pitch;   /* elements from one row to the next */
-  int32_t b_pitch;
-  int32_t out_pitch;
+  int32_t n;       /* elements of a row, a multiple of 4 */
+  int32_t a_gap;   /* elements from the end of a row to the next one */
+  int32_t b_pitch; /* elements from one row's to the next one's */
+  int32_t out_gap;
 } imse_mul_rows_dsp_t;
 
 /* Rows of a, each times one value of b. */

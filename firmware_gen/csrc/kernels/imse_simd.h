@@ -34,6 +34,23 @@ static inline int32_t imse_sxtb16_high(uint32_t x) {
   return y;
 }
 
+/* Halves of x plus bytes 0 and 2 of y. */
+static inline int32_t imse_sxtab16(int32_t x, uint32_t y) {
+  return (int32_t)__sxtab16(x, (int32_t)y);
+}
+
+/* Halves of x plus bytes 1 and 3 of y. */
+static inline int32_t imse_sxtab16_high(int32_t x, uint32_t y) {
+  int32_t z;
+  __asm__("sxtab16 %0, %1, %2, ror #8" : "=r"(z) : "r"(x), "r"(y));
+  return z;
+}
+
+/* Sums of low and of high halves. */
+static inline int32_t imse_sadd16(int32_t x, int32_t y) {
+  return (int32_t)__sadd16(x, y);
+}
+
 /* sum + the products of low and of high halves. */
 static inline int32_t imse_smlad(int32_t x, int32_t y, int32_t sum) {
   return __smlad(x, y, sum);
@@ -81,6 +98,18 @@ static inline int32_t imse_sxtb16(uint32_t x) {
 
 static inline int32_t imse_sxtb16_high(uint32_t x) {
   return imse_sxtb16(x >> 8);
+}
+
+static inline int32_t imse_sadd16(int32_t x, int32_t y) {
+  return imse_pair(imse_low(x) + imse_low(y), imse_high(x) + imse_high(y));
+}
+
+static inline int32_t imse_sxtab16(int32_t x, uint32_t y) {
+  return imse_sadd16(x, imse_sxtb16(y));
+}
+
+static inline int32_t imse_sxtab16_high(int32_t x, uint32_t y) {
+  return imse_sadd16(x, imse_sxtb16_high(y));
 }
 
 static inline int32_t imse_smlad(int32_t x, int32_t y, int32_t sum) {

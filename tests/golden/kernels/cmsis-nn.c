@@ -11,6 +11,7 @@
 #include "imse_copy.h"
 #include "imse_matmul_s8_dsp.h"
 #include "imse_mul_s8_dsp.h"
+#include "imse_pixels_s8_dsp.h"
 #include "imse_prelu_s8_dsp.h"
 #include "imse_table.h"
 #include "imse_network.h"
@@ -286,7 +287,7 @@ IMSE_LAYER layer_010_conv(void) {
       .multiplier = multipliers_010, .shift = shifts_010, .buffer = imse_arena + 0,
       .buffer_bytes = 64,
   };
-  imse_conv_s8_cmsis(&p, imse_arena + 64, imse_arena + 160);
+  imse_conv_s8_cmsis(&p, imse_arena + 64, imse_arena + 288);
 }
 
 /* ADD 't_26' */
@@ -296,7 +297,7 @@ IMSE_LAYER layer_011_add(void) {
       .small = shares_011, .big_factor = 1048576, .mantissa = 1865723302, .add = 32768,
       .shift = 16, .n = 64,
   };
-  imse_add_s8_dsp(&p, imse_arena + 160, imse_state + 8 + newest_of_3 * 80, imse_arena + 160);
+  imse_add_s8_dsp(&p, imse_arena + 288, imse_state + 8 + newest_of_3 * 80, imse_arena + 288);
 }
 
 /* CONV_2D 't_28' */
@@ -308,7 +309,7 @@ IMSE_LAYER layer_012_conv(void) {
       .multiplier = multipliers_012, .shift = shifts_012, .buffer = imse_arena + 0,
       .buffer_bytes = 64,
   };
-  imse_conv_s8_cmsis(&p, imse_arena + 160, imse_arena + 64);
+  imse_conv_s8_cmsis(&p, imse_arena + 288, imse_arena + 64);
 }
 
 /* LOGISTIC 't_30' */
@@ -325,7 +326,7 @@ IMSE_LAYER layer_015_matmul(void) {
       .b_offset = 0, .rows = 8, .depth = 8, .cols = 8, .a_row = 8, .a_col = 1, .b_row = 1,
       .b_col = 8, .out_row = 8,
   };
-  imse_matmul_s8_dsp(&p, imse_arena + 160, imse_arena + 160, imse_phase);
+  imse_matmul_s8_dsp(&p, imse_arena + 288, imse_arena + 288, imse_phase);
 }
 
 void imse_network_reset(void) {
@@ -372,6 +373,8 @@ int imse_network_invoke(const int8_t *features, int8_t *mask, int8_t *phase) {
 /* kernels/imse_matmul_s8_dsp.h */
 /* kernels/imse_mul_s8_dsp.c */
 /* kernels/imse_mul_s8_dsp.h */
+/* kernels/imse_pixels_s8_dsp.c */
+/* kernels/imse_pixels_s8_dsp.h */
 /* kernels/imse_prelu_s8_dsp.c */
 /* kernels/imse_prelu_s8_dsp.h */
 /* kernels/imse_simd.h */

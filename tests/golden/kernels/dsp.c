@@ -1,6 +1,6 @@
 /* The network 'test' compiled ahead of time. Generated, do not edit.
  * 8 layers, 0 multiply-accumulates per frame.
- * Arena 304 bytes, state 240 bytes. */
+ * Arena 352 bytes, state 240 bytes. */
 #include "network_aot.h"
 
 #include <stdint.h>
@@ -12,6 +12,7 @@
 #include "imse_dwconv3_s8_dsp.h"
 #include "imse_matmul_s8_dsp.h"
 #include "imse_mul_s8_dsp.h"
+#include "imse_pixels_s8_dsp.h"
 #include "imse_network.h"
 
 /* The layers only call kernels: size matters here, not speed. */
@@ -175,14 +176,15 @@ static const int8_t tables_001[2048] IMSE_WEIGHTS = {
 
 static const int32_t weights_001[96] IMSE_WEIGHTS = {
   4094, 5464, 6160610, 13238336, 9961636, -12648636, 11141160, -9174900, -6488080, -5242718,
-  -7143650, 12517274, -8192114, 16384112, 210, 65284, 196580, 65524, 1626009865, -6272, 8,
+  -7143650, 12517274, -8192114, 16384112, -16515072, 210, -786432, 196580, 1626009865, -6272, 8,
   1741290545, -6272, 8, -6372, -5886, 262186, 16515100, -15204294, -1769668, 6684828, 4063382,
-  589588, 15793994, -1114194, -9568006, 13959150, 10748062, 11927728, 65362, 524354, 65506,
+  589588, 15793994, -1114194, -9568006, 13959150, 10748062, -11403264, 11927728, -1966080, 524354,
   1886246219, -6272, 8, 1264468674, -12544, 9, 2810, -7744, -3997816, -8323074, 11075330, 5505084,
-  -13500164, -10158328, -7667888, 15597586, 12714224, -9961374, 262338, 14745440, -393104, 65470,
-  4718770, 106, 1154371581, -6272, 8, 1520830200, -12544, 9, -2018, 846, -852202, -13631364,
-  -3735776, 3276882, 7667582, 262164, -11599962, -3866764, 6160442, -4587330, -4063070, 2555854,
-  -13107126, 50, 3014900, 65482, 2134150831, -12544, 9, 1129966102, -12544, 9,
+  -13500164, -10158328, -7667888, 15597586, 12714224, -9961374, 262338, 14745440, -4325376,
+  -393104, 6946816, 4718770, 1154371581, -6272, 8, 1520830200, -12544, 9, -2018, 846, -852202,
+  -13631364, -3735776, 3276882, 7667582, 262164, -11599962, -3866764, 6160442, -4587330, -4063070,
+  2555854, 3276800, -13107126, -3538944, 3014900, 2134150831, -12544, 9, 1129966102, -12544,
+  -2147483639,
 };
 
 static const int32_t weights_005[44] IMSE_WEIGHTS = {
@@ -218,7 +220,7 @@ static const int32_t weights_009[48] IMSE_WEIGHTS = {
   6, -4360, 27564, -5373914, -12058376, 15138700, -9371858, 2064451865, 49408, 9, 1093992866,
   12352, 7, 6848, -45454, 16187364, -11337880, 655368, 13369574, 1317823589, 12352, 7, 1616000126,
   6176, 6, -47156, -35942, 8126666, 2621576, -2490326, 14942376, 1507972925, 24704, 8, 1195596174,
-  6176, 6,
+  6176, -2147483642,
 };
 
 static const int32_t shares_010[256] IMSE_WEIGHTS = {
@@ -275,7 +277,7 @@ static const int8_t tables_011[256] IMSE_WEIGHTS = {
 
 static const int32_t weights_011[16] IMSE_WEIGHTS = {
   1136, -528, 3997594, -3342422, -6619152, 13959022, -11009930, -15007896, 3145888, -12975954,
-  1110300209, -10688, 7, 1713804199, -21376, 8,
+  1110300209, -10688, 7, 1713804199, -21376, -2147483640,
 };
 
 /* border of CONV_2D 't_2' */
@@ -292,12 +294,12 @@ IMSE_LAYER layer_001_conv(void) {
   static const imse_conv_dsp_t p = {
       .weights = weights_001, .tables = tables_001 + 128, .table_step = 256,
       .scratch = IMSE_S32(imse_arena + 0), .taps = 1, .run = 15, .pixels = 8, .step = 6,
-      .out_channels = 8, .out_pitch = 8,
+      .out_pitch = 8,
   };
   static const int8_t *const tap[1] = {
       imse_arena + 64,
   };
-  imse_conv_table_s8_dsp(&p, tap, imse_state + 8 + newest_of_3 * 80);
+  imse_conv_s8_dsp(&p, tap, imse_state + 8 + newest_of_3 * 80);
 }
 
 /* DEPTHWISE_CONV_2D 't_15' */
@@ -330,12 +332,12 @@ IMSE_LAYER layer_009_conv(void) {
   static const imse_conv_dsp_t p = {
       .weights = weights_009, .tables = NULL, .table_step = 0,
       .scratch = IMSE_S32(imse_arena + 32), .taps = 1, .run = 4, .pixels = 8, .step = 4,
-      .out_channels = 8, .out_pitch = 8,
+      .out_pitch = 8,
   };
   static const int8_t *const tap[1] = {
       imse_arena + 0,
   };
-  imse_conv_s8_dsp(&p, tap, imse_arena + 160);
+  imse_conv_s8_dsp(&p, tap, imse_arena + 288);
 }
 
 /* ADD 't_26' */
@@ -345,7 +347,7 @@ IMSE_LAYER layer_010_add(void) {
       .small = shares_010, .big_factor = 1048576, .mantissa = 1865723302, .add = 32768,
       .shift = 16, .n = 64,
   };
-  imse_add_s8_dsp(&p, imse_arena + 160, imse_state + 8 + newest_of_3 * 80, imse_arena + 160);
+  imse_add_s8_dsp(&p, imse_arena + 288, imse_state + 8 + newest_of_3 * 80, imse_arena + 288);
 }
 
 /* CONV_2D 't_28', LOGISTIC 't_30' */
@@ -354,12 +356,12 @@ IMSE_LAYER layer_011_conv(void) {
   static const imse_conv_dsp_t p = {
       .weights = weights_011, .tables = tables_011 + 128, .table_step = 0,
       .scratch = IMSE_S32(imse_arena + 0), .taps = 1, .run = 8, .pixels = 8, .step = 8,
-      .out_channels = 2, .out_pitch = 2,
+      .out_pitch = 2,
   };
   static const int8_t *const tap[1] = {
-      imse_arena + 160,
+      imse_arena + 288,
   };
-  imse_conv_table_s8_dsp(&p, tap, imse_mask);
+  imse_conv_s8_dsp(&p, tap, imse_mask);
 }
 
 /* BATCH_MATMUL 't_33' */
@@ -370,7 +372,7 @@ IMSE_LAYER layer_013_matmul(void) {
       .b_offset = 0, .rows = 8, .depth = 8, .cols = 8, .a_row = 8, .a_col = 1, .b_row = 1,
       .b_col = 8, .out_row = 8,
   };
-  imse_matmul_s8_dsp(&p, imse_arena + 160, imse_arena + 160, imse_phase);
+  imse_matmul_s8_dsp(&p, imse_arena + 288, imse_arena + 288, imse_phase);
 }
 
 void imse_network_reset(void) {
@@ -415,4 +417,6 @@ int imse_network_invoke(const int8_t *features, int8_t *mask, int8_t *phase) {
 /* kernels/imse_matmul_s8_dsp.h */
 /* kernels/imse_mul_s8_dsp.c */
 /* kernels/imse_mul_s8_dsp.h */
+/* kernels/imse_pixels_s8_dsp.c */
+/* kernels/imse_pixels_s8_dsp.h */
 /* kernels/imse_simd.h */

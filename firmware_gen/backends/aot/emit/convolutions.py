@@ -254,13 +254,14 @@ class ConvolutionLayers(Addresses):
                 "channels": weights.size,
             },
         )
+        return [*lines, self.window_call(self.kernel("imse_window_mean_s8"), node, ring)]
+
+    def window_call(self, kernel: str, node: Convolution, ring: Ring) -> str:
+        """Call of a kernel that takes the newest row of a ring into its running sum."""
         sums = f"IMSE_S32(imse_state + {self.plan.sums[ring.state.name]})"
         newest = self.address(self.newest(ring), "int8")
-        return [
-            *lines,
-            f"{self.kernel('imse_window_mean_s8')}(&p, {newest}, {sums}, "
-            f"{self.at(node.outputs[0])});",
-        ]
+        out = self.at(node.outputs[0])
+        return f"{self.source.kernel(kernel)}(&p, {newest}, {sums}, {out});"
 
     def window_prologue(self) -> list[str]:
         """Statements before a frame: the oldest rows leave the running sums."""

@@ -35,11 +35,13 @@ from firmware_gen.backends.aot.nodes import (
     Program,
     Value,
 )
+from firmware_gen.backends.aot.rings import Ring
 from firmware_gen.backends.aot.source import advance, looped, struct
 from firmware_gen.backends.fixedpoint import clamp, multiply
 
 _SHORT_RUN = 4
 _STRIP_COLUMNS = 26
+_MEAN_ROWS = 256  # as many int8 values fit a sum of 16 bits
 _EXACT_HALF = (1 << 30, 0)
 
 
@@ -130,14 +132,14 @@ class DspEmitter(Emitter):
                 "run": run,
                 "pixels": pixels,
                 "step": step,
-                "out_channels": len(part),
                 "out_pitch": pitch,
             },
         )
         spot = Placement(y.buffer, y.offset + part.start, y.strides, y.in_newest_row)
         out = f"{self.address(spot, 'int8')}{advance(loops, 0)}"
-        kernel = "imse_conv_table_s8_dsp" if node.tables else "imse_conv_s8_dsp"
-        return lines + looped(loops, self._tapped(kernel, node, taps, advance(loops, 1), out))
+        self.source.kernel("imse_pixels_s8_dsp")
+        moved = advance(loops, 1)
+        return lines + looped(loops, self._tapped("imse_conv_s8_dsp", node, taps, moved, out))
 
     def _wide(self, node: Convolution, scales: list[tuple[int, int, int]]) -> list[str]:
         """A convolution of int16 values."""
@@ -300,21 +302,21 @@ class DspEmitter(Emitter):
     ) -> list[str] | None:
         """A product of rows with one value each, or None."""
         loops = self.nest(node.outputs[0], inputs, (False, False))
-        if node.table or loops.steps != (1, 1, 0) or not loops.loops:
+        if node.table or loops.steps != (1, 1, 0) or not loops.loops or loops.count % 4:
             return None
         (a, b), rows, outer = inputs, loops.loops[-1], loops.loops[:-1]
         mantissa, add, shift = parameters
         members = {
-            "a_zero_point": self.value(a).zero_point,
+            "a_offset_twice": -2 * self.value(a).zero_point,
             "b_zero_point": self.value(b).zero_point,
             "mantissa": mantissa,
             "add": add,
             "shift": shift,
             "rows": rows.extent,
             "n": loops.count,
-            "a_pitch": rows.steps[1],
+            "a_gap": rows.steps[1] - loops.count,
             "b_pitch": rows.steps[2],
-            "out_pitch": rows.steps[0],
+            "out_gap": rows.steps[0] - loops.count,
         }
         call = (
             f"{self.source.kernel('imse_mul_rows_s8_dsp')}(&p, {self.at(a)}{advance(outer, 1)}, "
@@ -452,7 +454,7 @@ class DspEmitter(Emitter):
             "imse_matmul_dsp_t",
             {
                 "out": f"{{0, {mantissa}, {add}, {shift}}}",
-                "scratch": self.scratch(4 * quads * (1 + -(-cols // 2))),
+                "scratch": self.scratch(4 * quads + -(-cols // 2) * (4 * quads + 8)),
                 "a_offset": -a.zero_point,
                 "b_offset": -b.zero_point,
                 "rows": y.shape[-2],
@@ -461,12 +463,35 @@ class DspEmitter(Emitter):
                 **strides,
             },
         )
+        self.source.kernel("imse_pixels_s8_dsp")
         call = (
             f"{self.source.kernel('imse_matmul_s8_dsp')}(&p, "
             f"{self.at(a.index)}{advance(loops, 1)}, {self.at(b.index)}{advance(loops, 2)}, "
             f"{self.at(y.index)}{advance(loops, 0)});"
         )
         return lines + looped(loops, [call])
+
+    def mean_kernel(self, dtype: str, rows: int, columns: int, pitch: int) -> str:
+        name = super().mean_kernel(dtype, rows, columns, pitch)
+        fits = dtype == "int8" and pitch == 1 and columns % 4 == 0 and rows <= _MEAN_ROWS
+        return f"{name}_dsp" if fits else name
+
+    def window(self, node: Convolution, ring: Ring) -> list[str]:
+        scales = channel_scales(self.program, node)
+        if scales is None:
+            return super().window(node, ring)
+        weights = 2 * node.weights[0, 0].astype(np.int32)
+        rows = [(int(weight), *q) for weight, q in zip(weights, scales, strict=True)]
+        lines = struct(
+            "imse_window_mean_dsp_t",
+            {
+                "params": self.source.records(
+                    f"channels_{self.index:03d}", "imse_window_channel_dsp_t", rows
+                ),
+                "channels": len(rows),
+            },
+        )
+        return [*lines, self.window_call("imse_window_mean_s8_dsp", node, ring)]
 
     def _matmul_size(self, node: MatMul, y: Value) -> tuple[int, int]:
         a = self.value(node.inputs[0])

@@ -14,6 +14,9 @@ FULL_RANGE = (-128, 127)
 SUM_LIMIT = 1 << 30
 """Sums below it can be doubled in 32 bits."""
 
+LAST_CHANNEL = -(1 << 31)
+"""Mark in the shift of the last channel."""
+
 _MAX_SHIFT = 22
 _LARGEST_MANTISSA = 0x7FFF0000
 _QUAD_ORDER = (0, 2, 1, 3)
@@ -73,14 +76,19 @@ def pack_dense(weights: np.ndarray, scales: Sequence[Sequence[int]]) -> np.ndarr
 
     Returns:
         int32 words, per pair of channels: the biases; two int16 per word, doubled, per tap and
-        quad 4 of each channel; mantissa, addend and shift of each channel.
+        quad 4 of each channel; mantissa, addend and shift of each channel. The last quad of a run
+        ends with it. The last shift has a mark.
     """
     channels, taps, run = weights.shape
     padded = np.zeros((channels, taps, -(-run // 4) * 4), np.int16)
-    padded[:, :, :run] = 2 * weights.astype(np.int16)
+    whole = run // 4 * 4 or run
+    padded[:, :, :whole] = 2 * weights[:, :, :whole].astype(np.int16)
+    if whole < run:
+        padded[:, :, whole - run :] = 2 * weights[:, :, whole:].astype(np.int16)
     quads = padded.reshape(-1, 2, taps, padded.shape[2] // 4, 4)[..., _QUAD_ORDER]
     words = _words(quads.transpose(0, 2, 3, 1, 4)).reshape(channels // 2, -1)
     records = np.array(scales, np.int32)
+    records[-1, -1] |= LAST_CHANNEL
     biases = records[:, 0].reshape(channels // 2, 2)
     rounding = records[:, 1:].reshape(channels // 2, 6)
     return np.concatenate([biases, words, rounding], axis=1)

@@ -88,26 +88,32 @@ class SumLayers(Addresses):
         )
         inner = loops[-1] if loops and loops[-1].steps[0] == 1 else Loop(1, (1, 1))
         outer = loops[:-1] if loops and loops[-1].steps[0] == 1 else loops
-        lines = struct(
-            "imse_mean_t",
-            {
-                "out": multiplier(node.out),
-                "input_offset": -x.zero_point * rows.extent * blocks.extent,
-                "output_offset": y.zero_point,
-                "blocks": blocks.extent,
-                "block_pitch": blocks.steps[0],
-                "rows": rows.extent,
-                "row_pitch": rows.steps[0],
-                "columns": inner.extent,
-                "column_pitch": inner.steps[1],
-            },
+        members = {
+            "out": multiplier(node.out),
+            "input_offset": -x.zero_point * rows.extent * blocks.extent,
+            "output_offset": y.zero_point,
+            "blocks": blocks.extent,
+            "block_pitch": blocks.steps[0],
+            "rows": rows.extent,
+            "row_pitch": rows.steps[0],
+            "columns": inner.extent,
+            "column_pitch": inner.steps[1],
+        }
+        lines = struct("imse_mean_t", members)
+        kernel = self.mean_kernel(
+            y.dtype, rows.extent * blocks.extent, inner.extent, inner.steps[1]
         )
         call = (
-            f"{self.kernel(f'imse_mean_{SUFFIX[y.dtype]}')}(&p, "
+            f"{self.kernel(kernel)}(&p, "
             f"{self.at(x.index)}{advance(outer, 1)}, "
             f"{self.at(y.index)}{advance(outer, 0)});"
         )
         return lines + looped(outer, [call])
+
+    def mean_kernel(self, dtype: str, rows: int, columns: int, pitch: int) -> str:
+        """Kernel of a mean over ``rows`` values of ``columns`` columns ``pitch`` elements apart."""
+        del rows, columns, pitch
+        return f"imse_mean_{SUFFIX[dtype]}"
 
     def _kept_strides(self, node: Mean, kept: Sequence[int]) -> tuple[int, ...]:
         """Output strides per axis of the input that is not reduced."""

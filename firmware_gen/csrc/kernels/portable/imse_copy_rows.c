@@ -12,21 +12,31 @@ void imse_copy_rows(int8_t *out, int32_t out_pitch, const int8_t *in, int32_t in
     }
     return;
   }
-  for (int32_t r = 0; r < rows; ++r) {
+  if (run == 3) {
+    for (; rows > 0; --rows) {
+      memcpy(out, in, 2);
+      out[2] = in[2];
+      out += out_pitch;
+      in += in_pitch;
+    }
+    return;
+  }
+  for (; rows > 0; --rows) {
     int8_t *to = out;
     const int8_t *from = in;
-    const int8_t *const last = in + run - 4;
-    for (; from <= last; from += 4) {
+    int32_t left = run;
+    for (; left >= 16; left -= 16) {
+      memcpy(to, from, 16);
+      to += 16;
+      from += 16;
+    }
+    for (; left >= 4; left -= 4) {
       memcpy(to, from, 4);
       to += 4;
+      from += 4;
     }
-    if (run & 2) {
-      memcpy(to, from, 2);
-      to += 2;
-      from += 2;
-    }
-    if (run & 1) {
-      *to = *from;
+    for (; left > 0; --left) {
+      *to++ = *from++;
     }
     out += out_pitch;
     in += in_pitch;

@@ -526,10 +526,10 @@ def test_dsp_kernels_in_plain_c_equal_interpreter(maker: Maker, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("maker", "expected", "gone"),
     [
-        (fused_prelu, "imse_conv_table_s8_dsp", "imse_prelu_s8_dsp"),
-        (fused_table, "imse_conv_table_s8_dsp", "imse_conv_s8_dsp"),
+        (fused_prelu, "imse_conv_s8_dsp", "imse_prelu_s8_dsp"),
+        (fused_table, "imse_conv_s8_dsp", "imse_table_s8"),
         (fused_gate, "imse_mul_table_s8_dsp", "imse_mul_s8_dsp"),
-        (shared_table, "imse_conv_s8_dsp", "imse_conv_table_s8_dsp"),
+        (shared_table, "imse_mul_table_s8_dsp", "imse_mul_s8_dsp"),
         (three_rows, "imse_dwconv3_s8_dsp", "imse_dwconv_s8_dsp"),
     ],
 )
