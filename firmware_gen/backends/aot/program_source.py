@@ -22,14 +22,20 @@ static inline int32_t imse_row(int32_t newest, int32_t past, int32_t rows) {
   return row < 0 ? row + rows : row;
 }
 
-/* First inputs of all rows, the oldest first, with `columns` taps per row. */
+typedef struct {
+  int32_t rows;
+  int32_t pitch;   /* bytes from one row to the next */
+  int32_t columns; /* taps per row */
+  int32_t step;    /* bytes from one tap to the next */
+} imse_ring_t;
+
+/* First inputs of all rows, the oldest first. */
 static void __attribute__((noinline, unused))
-imse_ring_taps(const int8_t **tap, const int8_t *base, int32_t newest, int32_t rows, int32_t pitch,
-               int32_t columns, int32_t step) {
-  for (int32_t past = rows - 1; past >= 0; --past) {
-    const int8_t *const row = base + imse_row(newest, past, rows) * pitch;
-    for (int32_t column = 0; column < columns; ++column) {
-      *tap++ = row + column * step;
+imse_ring_taps(const imse_ring_t *p, const int8_t **tap, const int8_t *base, int32_t newest) {
+  for (int32_t past = p->rows - 1; past >= 0; --past) {
+    const int8_t *const row = base + imse_row(newest, past, p->rows) * p->pitch;
+    for (int32_t column = 0; column < p->columns; ++column) {
+      *tap++ = row + column * p->step;
     }
   }
 }
@@ -183,12 +189,12 @@ class _Reset:
     Attributes:
         fills: Byte offset, bytes and value of what holds one value throughout.
         rows: What repeats a row: offset, distance, number of rows, bytes, identifier of the row.
-        sums: Statements that set the running sums.
+        sums: Running sums: offset, offset of a row, elements of the row, number of rows.
     """
 
     fills: list[tuple[int, int, int]] = field(default_factory=list)
     rows: list[tuple[int, int, int, int, str]] = field(default_factory=list)
-    sums: list[str] = field(default_factory=list)
+    sums: list[tuple[int, int, int, int]] = field(default_factory=list)
 
     def lines(self) -> list[str]:
         """The body of the reset function; tables take less flash than a call per state."""
@@ -220,7 +226,22 @@ class _Reset:
                 "  }",
                 "}",
             ]
-        return lines + self.sums
+        if self.sums:
+            lines += [
+                "static const struct {",
+                "  uint32_t sums, row, elements;",
+                "  int32_t rows;",
+                "} means[] = {",
+                *(f"  {{{', '.join(map(str, entry))}}}," for entry in self.sums),
+                "};",
+                "for (uint32_t i = 0; i < sizeof means / sizeof means[0]; ++i) {",
+                "  for (uint32_t c = 0; c < means[i].elements; ++c) {",
+                "    IMSE_S32(imse_state + means[i].sums)[c] =",
+                "        means[i].rows * imse_state[means[i].row + c];",
+                "  }",
+                "}",
+            ]
+        return lines
 
 
 def _reset(layout: Layout, plan: MemoryPlan, source: Source) -> list[str]:
@@ -252,20 +273,13 @@ def _reset_ring(
     value = layout.program.values[ring.extended]
     buffer, point = whole.buffer, value.zero_point
     row = value.elements // ring.rows
+    start = buffer.offset + whole.offset
     if initial is None or ring.padded is not None:
         reset.fills.append((buffer.offset, buffer.size_bytes, point))
     if initial is not None:
-        start = buffer.offset + whole.offset
         reset.rows.append((start, whole.strides[1], ring.rows, row, initial))
     if ring.window is not None:
-        term = f"{initial}[c]" if initial is not None else f"({point})"
-        reset.sums.extend(
-            [
-                f"for (int32_t c = 0; c < {row}; ++c) {{",
-                f"  IMSE_S32(imse_state + {plan.sums[ring.state.name]})[c] = {ring.rows} * {term};",
-                "}",
-            ]
-        )
+        reset.sums.append((plan.sums[ring.state.name], start, row, ring.rows))
 
 
 def _reset_plain(reset: _Reset, layout: Layout, initial: str | None, state: State) -> None:

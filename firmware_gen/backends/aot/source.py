@@ -86,6 +86,22 @@ class Source:
         )
         return name
 
+    def structure(self, kind: str, values: Sequence[int]) -> str:
+        """Define a constant structure, by its values; equal ones are defined once.
+
+        Args:
+            kind: Its type, ``imse_…_t``.
+            values: Values of the members, none of them negative.
+
+        Returns:
+            The identifier.
+        """
+        name = "_".join([kind.removeprefix("imse_").removesuffix("_t"), *map(str, values)])
+        text = f"static const {kind} {name} = {{{', '.join(map(str, values))}}};"
+        if text not in self.constants:
+            self.constants.append(text)
+        return name
+
     def _define(self, name: str, size_bytes: int) -> str:
         self.constant_bytes += size_bytes
         self._used[name] = size_bytes

@@ -4,9 +4,15 @@
 
 #include <stdint.h>
 
-/* `rows` runs of `run` bytes, pitches in bytes. */
-void imse_copy_rows(int8_t *out, int32_t out_pitch, const int8_t *in, int32_t in_pitch,
-                    int32_t run, int32_t rows);
+typedef struct {
+  int32_t out_pitch; /* bytes from one run to the next */
+  int32_t in_pitch;
+  int32_t run;       /* bytes */
+  int32_t rows;
+} imse_copy_t;
+
+/* `rows` runs. */
+void imse_copy_rows(const imse_copy_t *p, int8_t *out, const int8_t *in);
 
 /* n elements that lie in_step elements apart. */
 void imse_gather_s8(int8_t *out, const int8_t *in, int32_t in_step, int32_t n);

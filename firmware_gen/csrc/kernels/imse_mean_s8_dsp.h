@@ -2,10 +2,20 @@
 #ifndef IMSE_MEAN_S8_DSP_H
 #define IMSE_MEAN_S8_DSP_H
 
-#include "imse_mean.h"
+#include <stdint.h>
 
-/* As imse_mean_s8, for at most 256 rows in all and a multiple of four columns that lie behind each
- * other. */
-void imse_mean_s8_dsp(const imse_mean_t *p, const int8_t *in, int8_t *out);
+#include "imse_simd.h"
+
+typedef struct {
+  imse_scale_t out;    /* includes the division by the number of rows */
+  int32_t blocks;
+  int32_t block_pitch; /* elements from one block to the next */
+  int32_t rows;        /* per block; at most 256 in all */
+  int32_t row_pitch;   /* elements from one row to the next */
+  int32_t columns;     /* a multiple of 4, behind each other */
+} imse_mean_dsp_t;
+
+/* out[c] = mean over b and r of in[b][r][c] */
+void imse_mean_s8_dsp(const imse_mean_dsp_t *p, const int8_t *in, int8_t *out);
 
 #endif

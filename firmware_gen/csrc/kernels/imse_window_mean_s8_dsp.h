@@ -1,4 +1,4 @@
-/* Mean over the last frames as a running sum, see imse_window_mean_s8.h. */
+/* Mean over the last frames as a running sum, see imse_window_mean_s8.h; all channels alike. */
 #ifndef IMSE_WINDOW_MEAN_S8_DSP_H
 #define IMSE_WINDOW_MEAN_S8_DSP_H
 
@@ -7,15 +7,8 @@
 #include "imse_simd.h"
 
 typedef struct {
-  int32_t weight; /* the value of every tap, doubled */
-  int32_t bias;   /* the rest as in imse_scale_t; it includes the input's zero point */
-  int32_t mantissa;
-  int32_t add;
-  int32_t shift;
-} imse_window_channel_dsp_t;
-
-typedef struct {
-  const imse_window_channel_dsp_t *params; /* [channels] */
+  imse_scale_t out; /* the bias includes the input's zero point */
+  int32_t weight;   /* the value of every tap, doubled */
   int32_t channels;
 } imse_window_mean_dsp_t;
 

@@ -101,6 +101,13 @@ class Addresses:
         strides += [broadcast(self.value(i).shape, self.place(i).strides, shape) for i in inputs]
         return nest(shape, tuple(strides), (True, *dense))
 
+    def copy_rows(
+        self, to: str, to_pitch: int, origin: str, pitch: int, run: int, rows: int
+    ) -> str:
+        """Call that copies ``rows`` runs of ``run`` bytes; pitches in bytes."""
+        shape = self.source.structure("imse_copy_t", (to_pitch, pitch, run, rows))
+        return f"{self.kernel('imse_copy_rows')}(&{shape}, {to}, {origin});"
+
     def scratch(self, words: int) -> str:
         """C expression of scratch memory in the arena; all of one layer's is the same."""
         self.scratch_bytes[self.index] = max(self.scratch_bytes.get(self.index, 0), 4 * words)

@@ -108,10 +108,9 @@ def _dense_input(emitter: Emitter, scratch: _Scratch, node: Convolution) -> tupl
     lines = []
     for row in range(x.shape[1]):
         base = emitter.ring_row(place, row, place.offset)
-        lines.append(
-            f"{emitter.kernel('imse_copy_rows')}({address} + {row * x.shape[2] * x.shape[3]}, "
-            f"{x.shape[3]}, {base}, {place.strides[2]}, {x.shape[3]}, {x.shape[2]});"
-        )
+        to = f"{address} + {row * x.shape[2] * x.shape[3]}"
+        depth, width = x.shape[3], x.shape[2]
+        lines.append(emitter.copy_rows(to, depth, base, place.strides[2], depth, width))
     return lines, address
 
 

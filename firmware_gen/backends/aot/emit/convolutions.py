@@ -87,11 +87,12 @@ class ConvolutionLayers(Addresses):
         whole = ring is not None and ring.rows == rows and node.dilations[0] == 1
         if ring is not None and whole and not moved:
             per_row = len(taps) // rows
+            step = node.dilations[1] * x.strides[2]
+            shape = self.source.structure("imse_ring_t", (rows, x.strides[1], per_row, step))
             return [
                 f"const int8_t *tap[{len(taps)}];",
-                f"imse_ring_taps(tap, imse_state + {x.buffer.offset + x.offset}, "
-                f"{head_name(ring)}, {rows}, {x.strides[1]}, {per_row}, "
-                f"{node.dilations[1] * x.strides[2]});",
+                f"imse_ring_taps(&{shape}, tap, imse_state + {x.buffer.offset + x.offset}, "
+                f"{head_name(ring)});",
             ]
         fixed = not moved and not x.in_newest_row and x.buffer.kind == "arena"
         kind = C_TYPES[self.value(node.inputs[0]).dtype]

@@ -31,6 +31,7 @@ from firmware_gen.backends.aot.nodes import (
     Binary,
     Convolution,
     MatMul,
+    Mean,
     Prelu,
     Program,
     Value,
@@ -193,10 +194,7 @@ class DspEmitter(Emitter):
         copy: list[str] = []
         if repeat > 1 and pitch != channels:
             place = f"IMSE_S8({self.scratch(-(-pixels * channels // 4))})"
-            copy = [
-                f"{self.source.kernel('imse_copy_rows')}({out}, {pitch}, {place}, {channels}, "
-                f"{channels}, {pixels});"
-            ]
+            copy = [self.copy_rows(out, pitch, place, channels, channels, pixels)]
             out = place
         weights = np.tile(node.weights.reshape(len(taps), channels), (1, repeat))
         lines = struct(
@@ -471,26 +469,32 @@ class DspEmitter(Emitter):
         )
         return lines + looped(loops, [call])
 
-    def mean_kernel(self, dtype: str, rows: int, columns: int, pitch: int) -> str:
-        name = super().mean_kernel(dtype, rows, columns, pitch)
-        fits = dtype == "int8" and pitch == 1 and columns % 4 == 0 and rows <= _MEAN_ROWS
-        return f"{name}_dsp" if fits else name
+    def mean_kernel(self, node: Mean, shape: Mapping[str, int]) -> tuple[str, list[str]]:
+        x, y = self.value(node.inputs[0]), self.value(node.outputs[0])
+        parameters = scale_parameters(node.out, y.zero_point)
+        rows = shape["blocks"] * shape["rows"]
+        fits = shape["column_pitch"] == 1 and shape["columns"] % 4 == 0 and rows <= _MEAN_ROWS
+        if x.dtype != "int8" or parameters is None or not fits:
+            return super().mean_kernel(node, shape)
+        bias = -2 * rows * x.zero_point
+        members: dict[str, object] = {
+            "out": f"{{{bias}, {', '.join(map(str, parameters))}}}",
+            **shape,
+        }
+        del members["column_pitch"]
+        return "imse_mean_s8_dsp", struct("imse_mean_dsp_t", members)
 
     def window(self, node: Convolution, ring: Ring) -> list[str]:
         scales = channel_scales(self.program, node)
-        if scales is None:
+        weights = node.weights[0, 0]
+        if scales is None or len(set(scales)) > 1 or np.ptp(weights):
             return super().window(node, ring)
-        weights = 2 * node.weights[0, 0].astype(np.int32)
-        rows = [(int(weight), *q) for weight, q in zip(weights, scales, strict=True)]
-        lines = struct(
-            "imse_window_mean_dsp_t",
-            {
-                "params": self.source.records(
-                    f"channels_{self.index:03d}", "imse_window_channel_dsp_t", rows
-                ),
-                "channels": len(rows),
-            },
-        )
+        members = {
+            "out": f"{{{', '.join(map(str, scales[0]))}}}",
+            "weight": 2 * int(weights[0]),
+            "channels": weights.size,
+        }
+        lines = struct("imse_window_mean_dsp_t", members)
         return [*lines, self.window_call("imse_window_mean_s8_dsp", node, ring)]
 
     def _matmul_size(self, node: MatMul, y: Value) -> tuple[int, int]:

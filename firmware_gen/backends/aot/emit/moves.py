@@ -27,14 +27,16 @@ class MoveLayers(Addresses):
         loops = collapse(shape, (target.strides, strides)) or (Loop(1, (1, 1)),)
         to, origin = self.address(target, dtype), self.address(source, dtype)
         if loops[-1].steps == (1, 1):
-            rows = loops[-2] if len(loops) > 1 else Loop(1, (0, 0))
-            outer = loops[:-2]
+            outer = sorted(loops[:-1], key=lambda loop: loop.extent)
+            rows = outer.pop() if outer else Loop(1, (0, 0))
             cast = "" if dtype == "int8" else "IMSE_S8"
-            call = (
-                f"{self.kernel('imse_copy_rows')}({cast}({to}{advance(outer, 0)}), "
-                f"{rows.steps[0] * size}, {'IMSE_CONST_S8' if cast else ''}"
-                f"({origin}{advance(outer, 1)}), "
-                f"{rows.steps[1] * size}, {loops[-1].extent * size}, {rows.extent});"
+            call = self.copy_rows(
+                f"{cast}({to}{advance(outer, 0)})",
+                rows.steps[0] * size,
+                f"{'IMSE_CONST_S8' if cast else ''}({origin}{advance(outer, 1)})",
+                rows.steps[1] * size,
+                loops[-1].extent * size,
+                rows.extent,
             )
             return looped(outer, [call])
         if loops[-1].steps[0] != 1:

@@ -157,10 +157,7 @@ class MveEmitter(Emitter):
         out = f"{self.at(node.outputs[0])}{advance(loops, 0)}"
         if repeat > 1 and pitch != channels:
             place = f"IMSE_S8({self.scratch(-(-pixels * channels // 4))})"
-            copy = [
-                f"{self.kernel('imse_copy_rows')}({out}, {pitch}, {place}, {channels}, "
-                f"{channels}, {pixels});"
-            ]
+            copy = [self.copy_rows(out, pitch, place, channels, channels, pixels)]
             out = place
         weights = np.tile(node.weights.reshape(len(taps), channels), (1, repeat))
         packed, params = pack_depthwise(weights, scales * repeat)

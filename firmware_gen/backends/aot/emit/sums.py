@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from firmware_gen.backends.aot.emit.addresses import SUFFIX, Addresses
 from firmware_gen.backends.aot.loops import Loop, broadcast, collapse
@@ -88,20 +88,16 @@ class SumLayers(Addresses):
         )
         inner = loops[-1] if loops and loops[-1].steps[0] == 1 else Loop(1, (1, 1))
         outer = loops[:-1] if loops and loops[-1].steps[0] == 1 else loops
-        members = {
-            "out": multiplier(node.out),
-            "input_offset": -x.zero_point * rows.extent * blocks.extent,
-            "output_offset": y.zero_point,
-            "blocks": blocks.extent,
-            "block_pitch": blocks.steps[0],
-            "rows": rows.extent,
-            "row_pitch": rows.steps[0],
-            "columns": inner.extent,
-            "column_pitch": inner.steps[1],
-        }
-        lines = struct("imse_mean_t", members)
-        kernel = self.mean_kernel(
-            y.dtype, rows.extent * blocks.extent, inner.extent, inner.steps[1]
+        kernel, lines = self.mean_kernel(
+            node,
+            {
+                "blocks": blocks.extent,
+                "block_pitch": blocks.steps[0],
+                "rows": rows.extent,
+                "row_pitch": rows.steps[0],
+                "columns": inner.extent,
+                "column_pitch": inner.steps[1],
+            },
         )
         call = (
             f"{self.kernel(kernel)}(&p, "
@@ -110,10 +106,16 @@ class SumLayers(Addresses):
         )
         return lines + looped(outer, [call])
 
-    def mean_kernel(self, dtype: str, rows: int, columns: int, pitch: int) -> str:
-        """Kernel of a mean over ``rows`` values of ``columns`` columns ``pitch`` elements apart."""
-        del rows, columns, pitch
-        return f"imse_mean_{SUFFIX[dtype]}"
+    def mean_kernel(self, node: Mean, shape: Mapping[str, int]) -> tuple[str, list[str]]:
+        """Kernel of a mean and the lines that define its parameters ``p``."""
+        x, y = self.value(node.inputs[0]), self.value(node.outputs[0])
+        members = {
+            "out": multiplier(node.out),
+            "input_offset": -x.zero_point * shape["rows"] * shape["blocks"],
+            "output_offset": y.zero_point,
+            **shape,
+        }
+        return f"imse_mean_{SUFFIX[y.dtype]}", struct("imse_mean_t", members)
 
     def _kept_strides(self, node: Mean, kept: Sequence[int]) -> tuple[int, ...]:
         """Output strides per axis of the input that is not reduced."""

@@ -117,20 +117,37 @@ void imse_matmul_s8_dsp(const imse_matmul_dsp_t *p, const int8_t *a, const int8_
   if (cols == 0) {
     return;
   }
-  imse_pixels_t pixels = {.x = x, .x_end = x + 4 * ((p->depth + 3) >> 2), .tables = NULL};
   int32_t *to = x + 4 * ((p->depth + 3) >> 2);
-  pixels.weights = to;
+  imse_pixels_t pixels = {.x = x,
+                          .x_end = to,
+                          .tables = NULL,
+                          .first = out,
+                          .weights = to,
+                          .taps = &a,
+                          .taps_end = &a,
+                          .step = p->a_row,
+                          .quads = p->depth >> 2,
+                          .pairs = p->rows >> 1,
+                          .pitch = p->out_row};
   for (int32_t j = 0; j < cols; j += 2) {
     const vectors_t columns = {b + j * p->b_col, p->b_row, p->b_col};
     to = pack(p, columns, j + 2 < cols ? 0 : IMSE_LAST_CHANNEL, to);
   }
-  for (int32_t i = 0; i < p->rows; i += 2) {
+  int32_t i = 0;
+  if (p->a_col == 1 && (p->depth & 3) == 0 && pixels.pairs > 0) {
+    pixels.taps_end = &a + 1;
+    imse_pixels_s8_dsp(&pixels);
+    i = p->rows & ~1;
+  }
+  pixels.taps_end = &a;
+  pixels.pairs = 1;
+  for (; i < p->rows; i += 2) {
     /* The last one of an odd number of rows is computed twice, into the same place. */
     const int32_t two = i + 1 < p->rows;
     const vectors_t rows = {a + i * p->a_row, p->a_col, two ? p->a_row : 0};
     expand(rows, p->depth, 0, x);
     pixels.first = out + i * p->out_row;
-    pixels.second = pixels.first + (two ? p->out_row : 0);
+    pixels.pitch = two ? p->out_row : 0;
     imse_pixels_s8_dsp(&pixels);
   }
 }

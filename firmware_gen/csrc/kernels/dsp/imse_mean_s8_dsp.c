@@ -1,8 +1,6 @@
 #include "imse_mean_s8_dsp.h"
 
-#include "imse_simd.h"
-
-void imse_mean_s8_dsp(const imse_mean_t *p, const int8_t *in, int8_t *out) {
+void imse_mean_s8_dsp(const imse_mean_dsp_t *p, const int8_t *in, int8_t *out) {
   for (int32_t left = p->columns; left > 0; left -= 4) {
     int32_t even = 0;
     int32_t odd = 0;
@@ -17,9 +15,7 @@ void imse_mean_s8_dsp(const imse_mean_t *p, const int8_t *in, int8_t *out) {
     }
     const int32_t sums[4] = {(int16_t)even, (int16_t)odd, even >> 16, odd >> 16};
     for (int32_t c = 0; c < 4; ++c) {
-      const int32_t sum = sums[c] + p->input_offset;
-      const int32_t value = imse_multiply(sum, p->out.mantissa, p->out.shift) + p->output_offset;
-      *out++ = (int8_t)imse_clamp(value, -128, 127);
+      *out++ = imse_scale_s8(p->out.bias + 2 * sums[c], p->out.mantissa, p->out.add, p->out.shift);
     }
     in += 4;
   }

@@ -2,8 +2,11 @@
 
 #include "imse_mve.h"
 
-void imse_copy_rows_mve(int8_t *out, int32_t out_pitch, const int8_t *in, int32_t in_pitch,
-                        int32_t run, int32_t rows) {
+void imse_copy_rows_mve(const imse_copy_t *p, int8_t *out, const int8_t *in) {
+  const int32_t out_pitch = p->out_pitch;
+  const int32_t in_pitch = p->in_pitch;
+  const int32_t run = p->run;
+  int32_t rows = p->rows;
   const uint32_t places = (uint32_t)(uintptr_t)out | (uint32_t)(uintptr_t)in;
   const int32_t words = ((places | (uint32_t)out_pitch | (uint32_t)in_pitch) & 3u) == 0;
   if (run == 4 && words) {

@@ -2,15 +2,18 @@
 
 #include "imse_copy.h"
 
-void imse_copy_rows(int8_t *out, int32_t out_pitch, const int8_t *in, int32_t in_pitch,
-                    int32_t run, int32_t rows) {
+void imse_copy_rows(const imse_copy_t *p, int8_t *out, const int8_t *in) {
+  const int32_t out_pitch = p->out_pitch;
+  const int32_t in_pitch = p->in_pitch;
+  const int32_t run = p->run;
+  int32_t rows = p->rows;
   if (run == 4) {
-    for (; rows > 0; --rows) {
+    for (; rows >= 2; rows -= 2) {
       memcpy(out, in, 4);
-      out += out_pitch;
-      in += in_pitch;
+      memcpy(out + out_pitch, in + in_pitch, 4);
+      out += 2 * out_pitch;
+      in += 2 * in_pitch;
     }
-    return;
   }
   if (run == 3) {
     for (; rows > 0; --rows) {
@@ -19,23 +22,22 @@ void imse_copy_rows(int8_t *out, int32_t out_pitch, const int8_t *in, int32_t in
       out += out_pitch;
       in += in_pitch;
     }
-    return;
   }
   for (; rows > 0; --rows) {
     int8_t *to = out;
     const int8_t *from = in;
     int32_t left = run;
-    for (; left >= 16; left -= 16) {
-      memcpy(to, from, 16);
-      to += 16;
-      from += 16;
+    for (; left >= 8; left -= 8) {
+      memcpy(to, from, 8);
+      to += 8;
+      from += 8;
     }
-    for (; left >= 4; left -= 4) {
+    if (left >= 4) {
       memcpy(to, from, 4);
       to += 4;
       from += 4;
     }
-    for (; left > 0; --left) {
+    for (left &= 3; left > 0; --left) {
       *to++ = *from++;
     }
     out += out_pitch;
