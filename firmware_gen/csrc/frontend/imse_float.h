@@ -20,8 +20,26 @@ static inline float imse_bits_float(uint32_t bits) {
     return value;
 }
 
+/*
+ * FPv5 rounds this way in one instruction. Of the Armv7-M cores only those with double precision
+ * are known by their macros to have it.
+ */
+#if defined(__ARM_ARCH_PROFILE) && defined(__ARM_FP)
+#if __ARM_ARCH_PROFILE == 'M' && (__ARM_ARCH >= 8 || (__ARM_FP & 8))
+#define IMSE_ROUNDS_TO_NEAREST_AWAY
+#endif
+#endif
+
 /* Nearest integer, halves away from zero, within [low, high] (both whole numbers). */
 static inline int32_t imse_round_saturate(float value, float low, float high) {
+#if defined(IMSE_ROUNDS_TO_NEAREST_AWAY)
+    int32_t nearest;
+    __asm__("vcvta.s32.f32 %0, %1" : "=t"(nearest) : "t"(value));
+    if (nearest < (int32_t)low) {
+        nearest = (int32_t)low;
+    }
+    return nearest > (int32_t)high ? (int32_t)high : nearest;
+#else
     if (value < low) {
         value = low;
     }
@@ -31,6 +49,7 @@ static inline int32_t imse_round_saturate(float value, float low, float high) {
     const int32_t whole = (int32_t)value;
     const float rest = value - (float)whole;
     return whole + (rest >= 0.5f) - (rest <= -0.5f);
+#endif
 }
 
 /*

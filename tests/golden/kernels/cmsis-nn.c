@@ -54,17 +54,25 @@ static inline int32_t imse_row(int32_t newest, int32_t past, int32_t rows) {
   return row < 0 ? row + rows : row;
 }
 
-/* First inputs of all rows, the oldest first, with `columns` taps per row. */
+typedef struct {
+  int32_t rows;
+  int32_t pitch;   /* bytes from one row to the next */
+  int32_t columns; /* taps per row */
+  int32_t step;    /* bytes from one tap to the next */
+} imse_ring_t;
+
+/* First inputs of all rows, the oldest first. */
 static void __attribute__((noinline, unused))
-imse_ring_taps(const int8_t **tap, const int8_t *base, int32_t newest, int32_t rows, int32_t pitch,
-               int32_t columns, int32_t step) {
-  for (int32_t past = rows - 1; past >= 0; --past) {
-    const int8_t *const row = base + imse_row(newest, past, rows) * pitch;
-    for (int32_t column = 0; column < columns; ++column) {
-      *tap++ = row + column * step;
+imse_ring_taps(const imse_ring_t *p, const int8_t **tap, const int8_t *base, int32_t newest) {
+  for (int32_t past = p->rows - 1; past >= 0; --past) {
+    const int8_t *const row = base + imse_row(newest, past, p->rows) * p->pitch;
+    for (int32_t column = 0; column < p->columns; ++column) {
+      *tap++ = row + column * p->step;
     }
   }
 }
+
+static const imse_copy_t copy_0_0_48_1 = {0, 0, 48, 1};
 
 static const int8_t weights_001[120] IMSE_WEIGHTS = {
   113, 32, 47, 101, 20, 70, 85, -70, -113, -51, -55, 95, 105, -126, 0, 82, -94, 76, -97, -8, 81,
@@ -102,6 +110,8 @@ static const int8_t positive_002[153] IMSE_WEIGHTS = {
 static const int32_t slopes_002[8] IMSE_WEIGHTS = {
   190, -208, 82, 16, -188, 176, 176, -8,
 };
+
+static const imse_copy_t copy_8_8_8_10 = {8, 8, 8, 10};
 
 static const int8_t weights_006[72] IMSE_WEIGHTS = {
   117, 18, -56, -90, 16, -78, 64, 109, -65, 13, -115, -81, -31, 98, 120, 36, 21, 18, -112, -32,
@@ -226,7 +236,7 @@ static const int8_t table_013[256] IMSE_WEIGHTS = {
 IMSE_LAYER layer_000_pad(void) {
   memset(imse_arena + 128 + 0, 3, 3);
   memset(imse_arena + 128 + 51, 3, 6);
-  imse_copy_rows((imse_arena + 131), 0, (imse_features), 0, 48, 1);
+  imse_copy_rows(&copy_0_0_48_1, (imse_arena + 131), (imse_features));
 }
 
 /* CONV_2D 't_2' */
@@ -260,9 +270,9 @@ IMSE_LAYER layer_006_depthwise(void) {
       .multiplier = multipliers_006, .shift = shifts_006, .buffer = imse_arena + 240,
       .buffer_bytes = 4600,
   };
-  imse_copy_rows(imse_arena + 0 + 0, 8, imse_state + 0 + imse_row(newest_of_3, 2, 3) * 80, 8, 8, 10);
-  imse_copy_rows(imse_arena + 0 + 80, 8, imse_state + 0 + imse_row(newest_of_3, 1, 3) * 80, 8, 8, 10);
-  imse_copy_rows(imse_arena + 0 + 160, 8, imse_state + 0 + newest_of_3 * 80, 8, 8, 10);
+  imse_copy_rows(&copy_8_8_8_10, imse_arena + 0 + 0, imse_state + 0 + imse_row(newest_of_3, 2, 3) * 80);
+  imse_copy_rows(&copy_8_8_8_10, imse_arena + 0 + 80, imse_state + 0 + imse_row(newest_of_3, 1, 3) * 80);
+  imse_copy_rows(&copy_8_8_8_10, imse_arena + 0 + 160, imse_state + 0 + newest_of_3 * 80);
   imse_dwconv_s8_cmsis(&p, imse_arena + 0, imse_arena + 4848);
 }
 

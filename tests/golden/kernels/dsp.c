@@ -53,17 +53,25 @@ static inline int32_t imse_row(int32_t newest, int32_t past, int32_t rows) {
   return row < 0 ? row + rows : row;
 }
 
-/* First inputs of all rows, the oldest first, with `columns` taps per row. */
+typedef struct {
+  int32_t rows;
+  int32_t pitch;   /* bytes from one row to the next */
+  int32_t columns; /* taps per row */
+  int32_t step;    /* bytes from one tap to the next */
+} imse_ring_t;
+
+/* First inputs of all rows, the oldest first. */
 static void __attribute__((noinline, unused))
-imse_ring_taps(const int8_t **tap, const int8_t *base, int32_t newest, int32_t rows, int32_t pitch,
-               int32_t columns, int32_t step) {
-  for (int32_t past = rows - 1; past >= 0; --past) {
-    const int8_t *const row = base + imse_row(newest, past, rows) * pitch;
-    for (int32_t column = 0; column < columns; ++column) {
-      *tap++ = row + column * step;
+imse_ring_taps(const imse_ring_t *p, const int8_t **tap, const int8_t *base, int32_t newest) {
+  for (int32_t past = p->rows - 1; past >= 0; --past) {
+    const int8_t *const row = base + imse_row(newest, past, p->rows) * p->pitch;
+    for (int32_t column = 0; column < p->columns; ++column) {
+      *tap++ = row + column * p->step;
     }
   }
 }
+
+static const imse_copy_t copy_0_0_48_1 = {0, 0, 48, 1};
 
 static const int8_t tables_001[2048] IMSE_WEIGHTS = {
   75, 75, 76, 76, 76, 77, 77, 78, 78, 78, 79, 79, 79, 80, 80, 81, 81, 81, 82, 82, 82, 83, 83, 83,
@@ -201,6 +209,8 @@ static const imse_scale_t channels_005[8] IMSE_WEIGHTS = {
   {0, 1228982023, -1792, 9}, {0, 1101932639, -448, 7},
 };
 
+static const imse_ring_t ring_3_80_1_8 = {3, 80, 1, 8};
+
 static const int16_t table_008[256] IMSE_WEIGHTS = {
   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
@@ -285,7 +295,7 @@ static const int32_t weights_011[16] IMSE_WEIGHTS = {
 IMSE_LAYER layer_000_pad(void) {
   memset(imse_arena + 64 + 0, 3, 3);
   memset(imse_arena + 64 + 51, 3, 6);
-  imse_copy_rows((imse_arena + 67), 0, (imse_features), 0, 48, 1);
+  imse_copy_rows(&copy_0_0_48_1, (imse_arena + 67), (imse_features));
 }
 
 /* CONV_2D 't_2', PRELU 't_5' */
@@ -310,7 +320,7 @@ IMSE_LAYER layer_005_depthwise(void) {
       .columns = 3, .pixels = 8, .strip = 8, .step = 8, .channels = 8, .out_pitch = 8,
   };
   const int8_t *tap[3];
-  imse_ring_taps(tap, imse_state + 0, newest_of_3, 3, 80, 1, 8);
+  imse_ring_taps(&ring_3_80_1_8, tap, imse_state + 0, newest_of_3);
   imse_dwconv3_s8_dsp(&p, tap, imse_arena + 240);
 }
 

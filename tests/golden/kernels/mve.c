@@ -51,17 +51,25 @@ static inline int32_t imse_row(int32_t newest, int32_t past, int32_t rows) {
   return row < 0 ? row + rows : row;
 }
 
-/* First inputs of all rows, the oldest first, with `columns` taps per row. */
+typedef struct {
+  int32_t rows;
+  int32_t pitch;   /* bytes from one row to the next */
+  int32_t columns; /* taps per row */
+  int32_t step;    /* bytes from one tap to the next */
+} imse_ring_t;
+
+/* First inputs of all rows, the oldest first. */
 static void __attribute__((noinline, unused))
-imse_ring_taps(const int8_t **tap, const int8_t *base, int32_t newest, int32_t rows, int32_t pitch,
-               int32_t columns, int32_t step) {
-  for (int32_t past = rows - 1; past >= 0; --past) {
-    const int8_t *const row = base + imse_row(newest, past, rows) * pitch;
-    for (int32_t column = 0; column < columns; ++column) {
-      *tap++ = row + column * step;
+imse_ring_taps(const imse_ring_t *p, const int8_t **tap, const int8_t *base, int32_t newest) {
+  for (int32_t past = p->rows - 1; past >= 0; --past) {
+    const int8_t *const row = base + imse_row(newest, past, p->rows) * p->pitch;
+    for (int32_t column = 0; column < p->columns; ++column) {
+      *tap++ = row + column * p->step;
     }
   }
 }
+
+static const imse_copy_t copy_0_0_48_1 = {0, 0, 48, 1};
 
 static const int8_t tables_001[2048] IMSE_WEIGHTS = {
   127, 127, 127, 127, 127, 127, 127, 127, 127, 127, 127, 127, 127, 127, 127, 127, 127, 127, 127,
@@ -200,6 +208,8 @@ static const int8_t weights_005[240] IMSE_WEIGHTS = {
   -1, -4, -1, -1, -1,
 };
 
+static const imse_ring_t ring_3_80_1_8 = {3, 80, 1, 8};
+
 static const int16_t table_008[256] IMSE_WEIGHTS = {
   4, 5, 6, 7, 8, 10, 11, 13, 14, 16, 18, 20, 22, 24, 26, 27, 29, 30, 31, 33, 34, 36, 37, 39, 40,
   41, 43, 44, 46, 47, 49, 50, 51, 53, 54, 56, 57, 59, 60, 61, 63, 64, 66, 67, 69, 70, 71, 73, 74,
@@ -257,7 +267,7 @@ static const int8_t weights_011[120] IMSE_WEIGHTS = {
 IMSE_LAYER layer_000_pad(void) {
   memset(imse_arena + 96 + 0, 3, 3);
   memset(imse_arena + 96 + 51, 3, 6);
-  imse_copy_rows_mve((imse_arena + 99), 0, (imse_features), 0, 48, 1);
+  imse_copy_rows_mve(&copy_0_0_48_1, (imse_arena + 99), (imse_features));
 }
 
 /* CONV_2D 't_2', PRELU 't_5' */
@@ -283,7 +293,7 @@ IMSE_LAYER layer_005_depthwise(void) {
       .out_pitch = 8,
   };
   const int8_t *tap[3];
-  imse_ring_taps(tap, imse_state + 0, newest_of_3, 3, 80, 1, 8);
+  imse_ring_taps(&ring_3_80_1_8, tap, imse_state + 0, newest_of_3);
   imse_dwconv4_s8_mve(&p, tap, imse_arena + 704);
 }
 
@@ -388,6 +398,7 @@ int imse_network_invoke(const int8_t *features, int8_t *mask, int8_t *phase) {
 /* kernels/imse_conv_core_mve.h */
 /* kernels/imse_conv_s8_mve.h */
 /* kernels/imse_conv_walk_s8_mve.c */
+/* kernels/imse_copy.h */
 /* kernels/imse_copy_mve.h */
 /* kernels/imse_copy_rows_mve.c */
 /* kernels/imse_dwconv4_core_mve.h */

@@ -54,17 +54,25 @@ static inline int32_t imse_row(int32_t newest, int32_t past, int32_t rows) {
   return row < 0 ? row + rows : row;
 }
 
-/* First inputs of all rows, the oldest first, with `columns` taps per row. */
+typedef struct {
+  int32_t rows;
+  int32_t pitch;   /* bytes from one row to the next */
+  int32_t columns; /* taps per row */
+  int32_t step;    /* bytes from one tap to the next */
+} imse_ring_t;
+
+/* First inputs of all rows, the oldest first. */
 static void __attribute__((noinline, unused))
-imse_ring_taps(const int8_t **tap, const int8_t *base, int32_t newest, int32_t rows, int32_t pitch,
-               int32_t columns, int32_t step) {
-  for (int32_t past = rows - 1; past >= 0; --past) {
-    const int8_t *const row = base + imse_row(newest, past, rows) * pitch;
-    for (int32_t column = 0; column < columns; ++column) {
-      *tap++ = row + column * step;
+imse_ring_taps(const imse_ring_t *p, const int8_t **tap, const int8_t *base, int32_t newest) {
+  for (int32_t past = p->rows - 1; past >= 0; --past) {
+    const int8_t *const row = base + imse_row(newest, past, p->rows) * p->pitch;
+    for (int32_t column = 0; column < p->columns; ++column) {
+      *tap++ = row + column * p->step;
     }
   }
 }
+
+static const imse_copy_t copy_0_0_48_1 = {0, 0, 48, 1};
 
 static const int8_t weights_001[120] IMSE_WEIGHTS = {
   113, 32, 47, 101, 20, 70, 85, -70, -113, -51, -55, 95, 105, -126, 0, 82, -94, 76, -97, -8, 81,
@@ -97,6 +105,8 @@ static const imse_channel_t channels_006[8] IMSE_WEIGHTS = {
   {1355, 1425394464, -8}, {-1617, 1624976754, -7}, {-1642, 1228982023, -9},
   {-1843, 1101932639, -7},
 };
+
+static const imse_ring_t ring_3_80_3_8 = {3, 80, 3, 8};
 
 static const int8_t table_009[256] IMSE_WEIGHTS = {
   -78, -78, -78, -78, -78, -78, -78, -78, -78, -78, -78, -78, -78, -78, -78, -78, -78, -78, -78,
@@ -154,7 +164,7 @@ static const int8_t table_014[256] IMSE_WEIGHTS = {
 IMSE_LAYER layer_000_pad(void) {
   memset(imse_arena + 64 + 0, 3, 3);
   memset(imse_arena + 64 + 51, 3, 6);
-  imse_copy_rows((imse_arena + 67), 0, (imse_features), 0, 48, 1);
+  imse_copy_rows(&copy_0_0_48_1, (imse_arena + 67), (imse_features));
 }
 
 /* CONV_2D 't_2' */
@@ -192,7 +202,7 @@ IMSE_LAYER layer_006_depthwise(void) {
       .multiplier = 1, .out_pitch = 8,
   };
   const int8_t *tap[9];
-  imse_ring_taps(tap, imse_state + 0, newest_of_3, 3, 80, 3, 8);
+  imse_ring_taps(&ring_3_80_3_8, tap, imse_state + 0, newest_of_3);
   imse_dwconv_s8(&p, tap, imse_arena + 0);
 }
 
