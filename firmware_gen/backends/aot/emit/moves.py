@@ -27,8 +27,9 @@ class MoveLayers(Addresses):
         loops = collapse(shape, (target.strides, strides)) or (Loop(1, (1, 1)),)
         to, origin = self.address(target, dtype), self.address(source, dtype)
         if loops[-1].steps == (1, 1):
-            outer = sorted(loops[:-1], key=lambda loop: loop.extent)
-            rows = outer.pop() if outer else Loop(1, (0, 0))
+            by_extent = sorted(loops[:-1], key=lambda loop: loop.extent)
+            rows = by_extent[-1] if by_extent else Loop(1, (0, 0))
+            outer = tuple(by_extent[:-1])
             cast = "" if dtype == "int8" else "IMSE_S8"
             call = self.copy_rows(
                 f"{cast}({to}{advance(outer, 0)})",
