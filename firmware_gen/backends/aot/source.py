@@ -82,7 +82,7 @@ class Source:
         self._define(name, sum(4 * len(row) for row in rows))
         items = [f"{{{', '.join(str(value) for value in row)}}}" for row in rows]
         self.constants.append(
-            f"static const {kind} {name}[{len(items)}] IMSE_WEIGHTS = {{\n{wrapped(items)}\n}};"
+            f"static const {kind} {name}[{len(items)}] IMSE_RECORDS = {{\n{wrapped(items)}\n}};"
         )
         return name
 

@@ -21,7 +21,9 @@
 #pragma GCC optimize("Os")
 #endif
 
-#define IMSE_WEIGHTS __attribute__((section(".rodata.imse_weights"), aligned(4)))
+#define IMSE_RECORDS __attribute__((section(".rodata.imse_weights")))
+/* Arrays of bytes are read by words, too. */
+#define IMSE_WEIGHTS IMSE_RECORDS __attribute__((aligned(4)))
 /* Layers stay functions of their own, so that a profiler can tell them apart. */
 #if defined(__GNUC__) && !defined(__clang__)
 #define IMSE_LAYER static void __attribute__((noinline, no_icf))

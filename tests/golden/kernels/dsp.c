@@ -20,7 +20,9 @@
 #pragma GCC optimize("Os")
 #endif
 
-#define IMSE_WEIGHTS __attribute__((section(".rodata.imse_weights"), aligned(4)))
+#define IMSE_RECORDS __attribute__((section(".rodata.imse_weights")))
+/* Arrays of bytes are read by words, too. */
+#define IMSE_WEIGHTS IMSE_RECORDS __attribute__((aligned(4)))
 /* Layers stay functions of their own, so that a profiler can tell them apart. */
 #if defined(__GNUC__) && !defined(__clang__)
 #define IMSE_LAYER static void __attribute__((noinline, no_icf))
@@ -203,7 +205,7 @@ static const int32_t weights_005[44] IMSE_WEIGHTS = {
   -2883330, 15663058, 5308284, 14614350,
 };
 
-static const imse_scale_t channels_005[8] IMSE_WEIGHTS = {
+static const imse_scale_t channels_005[8] IMSE_RECORDS = {
   {0, 1205963926, -1792, 9}, {0, 1427590944, -448, 7}, {0, 1609074034, -448, 7},
   {0, 1585504968, -1792, 9}, {0, 1425394464, -896, 8}, {0, 1624976754, -448, 7},
   {0, 1228982023, -1792, 9}, {0, 1101932639, -448, 7},

@@ -21,7 +21,9 @@
 #pragma GCC optimize("Os")
 #endif
 
-#define IMSE_WEIGHTS __attribute__((section(".rodata.imse_weights"), aligned(4)))
+#define IMSE_RECORDS __attribute__((section(".rodata.imse_weights")))
+/* Arrays of bytes are read by words, too. */
+#define IMSE_WEIGHTS IMSE_RECORDS __attribute__((aligned(4)))
 /* Layers stay functions of their own, so that a profiler can tell them apart. */
 #if defined(__GNUC__) && !defined(__clang__)
 #define IMSE_LAYER static void __attribute__((noinline, no_icf))
@@ -83,7 +85,7 @@ static const int8_t weights_001[120] IMSE_WEIGHTS = {
   -112, 41, -29, 25, -45, -70, -89, -30, 81, -25, -31, 19, 122, -27, 23,
 };
 
-static const imse_channel_t channels_001[8] IMSE_WEIGHTS = {
+static const imse_channel_t channels_001[8] IMSE_RECORDS = {
   {2806, 1626009865, -8}, {2708, 1741290545, -8}, {-1710, 1886246219, -8},
   {-2955, 1264468674, -9}, {1030, 1154371581, -8}, {-2915, 1520830200, -9},
   {-1198, 2134150831, -9}, {-18, 1129966102, -9},
@@ -100,7 +102,7 @@ static const int8_t weights_006[72] IMSE_WEIGHTS = {
   93, -37, 103, 5, 8, 68, 74, 104, 127, -89, -22, 111,
 };
 
-static const imse_channel_t channels_006[8] IMSE_WEIGHTS = {
+static const imse_channel_t channels_006[8] IMSE_RECORDS = {
   {1758, 1205963926, -9}, {2713, 1427590944, -7}, {78, 1609074034, -7}, {-2476, 1585504968, -9},
   {1355, 1425394464, -8}, {-1617, 1624976754, -7}, {-1642, 1228982023, -9},
   {-1843, 1101932639, -7},
@@ -129,7 +131,7 @@ static const int8_t weights_011[32] IMSE_WEIGHTS = {
   -87, 4, 115, 5, 102, 101, 68, 62, 20, 21, 84, -19, 114,
 };
 
-static const imse_channel_t channels_011[8] IMSE_WEIGHTS = {
+static const imse_channel_t channels_011[8] IMSE_RECORDS = {
   {1079, 2106066798, -8}, {1058, 1524030205, -6}, {-1140, 2064451865, -9}, {1302, 1093992866, -7},
   {-2192, 1317823589, -7}, {777, 1616000126, -6}, {2526, 1507972925, -8}, {2829, 1195596174, -6},
 };
@@ -138,7 +140,7 @@ static const int8_t weights_013[16] IMSE_WEIGHTS = {
   -51, -43, 30, -26, 59, -76, -84, -115, -8, -73, -51, 106, 80, 87, 24, -99,
 };
 
-static const imse_channel_t channels_013[2] IMSE_WEIGHTS = {
+static const imse_channel_t channels_013[2] IMSE_RECORDS = {
   {568, 1110300209, -7}, {-264, 1713804199, -8},
 };
 

@@ -506,6 +506,8 @@ WITH_DSP_KERNELS = [
     binary,
     constant_operand,
     matmul,
+    mean,
+    mean_of_part,
     prelu,
     squared_difference,
     wide_conv,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import aot_harness
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from aot_harness import GraphBuilder, TensorNode
 
+from firmware_gen.backends.aot.backend import compile_network
 from firmware_gen.backends.aot.lower import lower
 from firmware_gen.backends.aot.rings import find_rings
 
@@ -41,17 +43,32 @@ def test_causal_convolutions(initial: bool, kernels: str, tmp_path: Path) -> Non
     aot_harness.assert_equal(models, tmp_path, FRAMES, kernels)
 
 
-def test_running_sum_over_a_window(tmp_path: Path) -> None:
-    models = []
-    for seed in range(3):
+@pytest.mark.parametrize("kernels", ["portable", "dsp"])
+def test_running_sum_over_a_window(kernels: str, tmp_path: Path) -> None:
+    models, used = [], []
+    for seed in range(4):
         b = GraphBuilder(seed)
         x = b.input((1, 1, 1, 20))
         whole = b.extend(b.requant(x), 15, initial=seed != 1)
         y = b.conv(whole, 0, (16, 1), depthwise=True, equal_taps=True)
+        if seed > 1:
+            _channels_alike(b.ops[-1].inputs)
         models.append(b.model(y, b.requant(x)))
-        ring = find_rings(lower(models[-1].graph, models[-1].metadata))[0]
-        assert ring.window is not None
-    aot_harness.assert_equal(models, tmp_path, 3 * FRAMES)
+        graph, metadata = models[-1].graph, models[-1].metadata
+        assert find_rings(lower(graph, metadata))[0].window is not None
+        used.append(compile_network(graph, metadata, kernels).source.kernels)
+    aot_harness.assert_equal(models, tmp_path, 3 * FRAMES, kernels)
+    fast = ["imse_window_mean_s8_dsp" in names for names in used]
+    assert fast == [kernels == "dsp" and seed > 1 for seed in range(4)]
+
+
+def _channels_alike(inputs: Sequence[TensorNode | None]) -> None:
+    """Give all channels of a depthwise convolution the weights of the first one."""
+    for node in inputs[1:]:
+        assert node is not None
+        assert node.data is not None
+        node.data = np.broadcast_to(node.data[..., :1], node.data.shape).copy()
+        node.scales = node.scales[:1] * len(node.scales)
 
 
 def test_state_that_is_no_ring_is_copied(tmp_path: Path) -> None:
