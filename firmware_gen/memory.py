@@ -23,7 +23,6 @@ FIRMWARE_BUFFER_BYTES = 8448
 
 _SEGMENT_FRONTEND_BYTES = 4 * (2 * 255 + 510 + 2 * 256 + 2 * 510)
 _SEGMENT_LINK_BYTES = 1280
-_SEGMENT_TENSOR_BYTES = 512 + 256 + 512
 _SEGMENT_HOP = 100
 
 FIRMWARE_DATA_BYTES = 1024
@@ -117,14 +116,15 @@ class MemoryPlan:
         }
 
 
-def segment_buffer_bytes(frames: int) -> int:
+def segment_buffer_bytes(frames: int, tensor_bytes: int) -> int:
     """RAM of the buffers of firmware for whole segments (section ``.bss.imse_buffers``).
 
     Args:
-        frames: Frames of a segment: samples in and out, features, mask and phase.
+        frames: Frames of a segment.
+        tensor_bytes: Bytes of features, mask and phase of a frame.
     """
     samples = 2 * 2 * _SEGMENT_HOP * (frames - 1)
-    tensors = _SEGMENT_TENSOR_BYTES * frames
+    tensors = tensor_bytes * frames
     return samples + tensors + _SEGMENT_FRONTEND_BYTES + _SEGMENT_LINK_BYTES
 
 

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from firmware_gen.backends.base import Backend, BackendOutput
-from firmware_gen.backends.config_header import segment_frames
+from firmware_gen.backends.config_header import segment_frames, segment_tensor_bytes
 from firmware_gen.backends.errors import BackendError
 from firmware_gen.errors import FirmwareError, ProjectFolderError
 from firmware_gen.memory import (
@@ -209,7 +209,9 @@ def _check_frontend(model: QuantizedModel) -> None:
 def buffer_bytes(model: QuantizedModel) -> int:
     """RAM of the audio buffers and the front end's state for a model."""
     frames = segment_frames(model)
-    return segment_buffer_bytes(frames) if frames else FIRMWARE_BUFFER_BYTES
+    if not frames:
+        return FIRMWARE_BUFFER_BYTES
+    return segment_buffer_bytes(frames, segment_tensor_bytes(model))
 
 
 def _fixed_files(target: Target, *, segments: bool) -> dict[str, bytes]:

@@ -39,7 +39,8 @@ from imse_mcu.proof import PROOF_TITLE, proof_recording
 from imse_mcu.quantization import QuantizationRequest, quantize
 from imse_mcu.running import RunReport, run_recording
 from imse_mcu.segment_host import segment_frames, segment_samples
-from imse_mcu.segment_planning import check_early, check_fit
+from imse_mcu.segment_planning import check_fit
+from imse_mcu.segment_quantization import check_weights
 from imse_mcu.stand_in import StandIn, link_stand_in
 from imse_mcu.versions import tool_versions
 
@@ -164,13 +165,10 @@ def build(request: BuildRequest, reporter: Reporter) -> BuildOutcome:
         check_tools()
     if runtime == "aot":
         check_kernels(target, options)
-    offline = is_offline(request.quantization.model)
-    if offline:
-        check_early(request.quantization, target, request.kernels, reporter)
+    if is_offline(request.quantization.model):
+        check_weights(request.quantization)
+        check_fit(request.quantization, target, request.kernels, reporter)
     host = quantize(request.quantization, reporter)
-    if offline:
-        frames = segment_frames(host.quantized)
-        check_fit(host.quantized, frames, target, request.kernels)
     with reporter.stage(f"generating the firmware project ({runtime})"):
         project = generate_project(host.quantized, target, runtime, options)
     staging = _make_staging(folder)

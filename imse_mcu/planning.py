@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from imse_mcu.core.progress import Reporter
-from imse_mcu.cycles import CycleEstimate, from_macs
+from imse_mcu.cycles import CycleEstimate, from_macs, from_segment_macs
 from imse_mcu.offline_host import is_offline
 from imse_mcu.quantization import QuantizationRequest, quantize
 from imse_mcu.segment_planning import (
@@ -15,7 +15,7 @@ from imse_mcu.segment_planning import (
     SegmentMemory,
     segment_verdict,
     survey,
-    survey_model,
+    survey_models,
 )
 
 if TYPE_CHECKING:
@@ -128,8 +128,8 @@ def plan_models(
     plans: list[Plan] = []
     for model in models:
         if is_offline(model):
-            surveyed = survey_model(model, recipe, reporter)
-            known: dict[str, BackendMemory] = {}
+            surveyed = survey_models(model, recipe, reporter)
+            known: dict[str, Mapping[int, BackendMemory]] = {}
             plans += [plan_segments(surveyed, target, known) for target in targets]
             continue
         quantized = quantize(
@@ -140,25 +140,29 @@ def plan_models(
 
 
 def plan_segments(
-    model: QuantizedModel, target: Target, known: dict[str, BackendMemory] | None = None
+    models: Sequence[QuantizedModel],
+    target: Target,
+    known: dict[str, Mapping[int, BackendMemory]] | None = None,
 ) -> Plan:
     """Estimates a network over segments on one target, for every segment length that is shown.
 
     Flash and RAM are those of the longest segment that fits, up to the authors'.
 
     Args:
-        model: The network for short segments, see :func:`segment_planning.survey_model`.
+        models: The network for short segments, see :func:`segment_planning.survey_models`.
         target: Where it would run.
-        known: Memory of the network by kernel set, see :func:`segment_planning.survey`.
+        known: Memory of the networks by kernel set, see :func:`segment_planning.survey`.
     """
+    from firmware_gen.backends.aot.kernel_sets import choose_kernels
     from firmware_gen.platforms import platform_families
 
-    found = survey(model, target, known=known)
+    model = models[0]
+    found = survey(models, target, known=known)
     longest = max(SHOWN_FRAMES)
     largest = found.largest(longest)
     memory = found.plan(largest) if largest else None
     macs = model.metadata.macs_per_frame
-    cycles = from_macs(macs, target.mcu)
+    cycles = from_segment_macs(macs, choose_kernels(target, "auto"), target.mcu)
     return Plan(
         model=model.metadata.model,
         target=target.name,

@@ -1,13 +1,13 @@
 """What segments of the published network cost on targets, and the longest one that fits.
 
-Every activation grows with the frames of a segment, so that the network for short segments tells
-the memory of all others. What short segments cost in quality was measured in float and is said with
-every choice that takes one.
+Activations grow with the frames of a segment, their borders do not, so that the networks for two
+short segments tell the memory of all others. What short segments cost in quality was measured in
+float and is said with every choice that takes one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from quantize.artifact import QuantizedModel
     from targets.model import Target
 
-#: Frames of the network that stands for all lengths.
-SURVEY_FRAMES = 16
+#: Frames of the networks that stand for all lengths.
+SURVEY_FRAMES = (16, 32)
 
 #: Frames of segments that plans show.
 SHOWN_FRAMES = (16, 32, 64, 308)
@@ -60,18 +60,28 @@ class SegmentSurvey:
 
     Attributes:
         target: The target.
-        memory: Memory of the network for :attr:`frames`.
-        frames: Frames that the network was made for.
+        known: Memory of the networks for two segment lengths, by frames.
+        tensor_bytes: Bytes of features, mask and phase of a frame.
     """
 
     target: Target
-    memory: BackendMemory
-    frames: int
+    known: Mapping[int, BackendMemory]
+    tensor_bytes: int
 
     def needs(self, frames: int) -> BackendMemory:
         """Memory of the network for a segment length."""
-        arena = -(-self.memory.arena_bytes * frames // self.frames)
-        return replace(self.memory, arena_bytes=arena)
+        (few, short), (many, long) = sorted(self.known.items())
+
+        def at_length(name: str) -> int:
+            """On the line through both lengths, in whole multiples of 8 bytes."""
+            low, high = getattr(short, name), getattr(long, name)
+            return -(-(low + (high - low) * (frames - few) / (many - few)) // 8) * 8
+
+        return replace(
+            short,
+            arena_bytes=int(at_length("arena_bytes")),
+            weights_bytes=int(at_length("weights_bytes")),
+        )
 
     def plan(self, frames: int) -> MemoryPlan:
         """The memory plan of firmware for a segment length.
@@ -82,7 +92,7 @@ class SegmentSurvey:
         from firmware_gen.memory import plan_memory, segment_buffer_bytes
         from firmware_gen.options import FirmwareOptions
 
-        buffers = segment_buffer_bytes(frames)
+        buffers = segment_buffer_bytes(frames, self.tensor_bytes)
         return plan_memory(self.target, self.needs(frames), FirmwareOptions(), buffers)
 
     def fits(self, frames: int) -> bool:
@@ -101,14 +111,10 @@ class SegmentSurvey:
         Args:
             most: Longest segment of interest, a multiple of 4.
         """
-        low, high = 0, most // FRAME_MULTIPLE
-        while low < high:
-            middle = (low + high + 1) // 2
-            if self.fits(FRAME_MULTIPLE * middle):
-                low = middle
-            else:
-                high = middle - 1
-        return FRAME_MULTIPLE * low
+        # A shorter segment can fail where a longer one fits: what it leaves free may be too small
+        # for the next item. So every length is asked.
+        lengths = range(most, 0, -FRAME_MULTIPLE)
+        return next((frames for frames in lengths if self.fits(frames)), 0)
 
     def problem(self) -> str:
         """Why not even the shortest segment fits; empty when it does."""
@@ -125,52 +131,59 @@ class SegmentSurvey:
         from firmware_gen.memory import memory_items, segment_buffer_bytes
         from firmware_gen.options import FirmwareOptions
 
-        buffers = segment_buffer_bytes(frames)
+        buffers = segment_buffer_bytes(frames, self.tensor_bytes)
         items = memory_items(self.needs(frames), FirmwareOptions(), buffers)
         ram = sum(item.size_bytes for item in items if item.kind == "ram")
         return SegmentMemory(frames, ram, self.fits(frames))
 
 
-def survey_model(model: str, recipe: str | None, reporter: Reporter) -> QuantizedModel:
-    """The network for short segments with random weights: enough to know sizes and costs.
+def survey_models(model: str, recipe: str | None, reporter: Reporter) -> tuple[QuantizedModel, ...]:
+    """The network for two short segments, random weights: enough to know sizes and costs.
 
     Args:
         model: Name of the model.
         recipe: Quantization recipe; None for the family's own.
         reporter: Progress.
     """
-    request = QuantizationRequest(
-        model=model, recipe=recipe, untrained=True, segment_frames=SURVEY_FRAMES
+    return tuple(
+        quantize_offline(
+            QuantizationRequest(model, recipe, untrained=True, segment_frames=frames), reporter
+        ).quantized
+        for frames in SURVEY_FRAMES
     )
-    return quantize_offline(request, reporter).quantized
 
 
 def survey(
-    model: QuantizedModel,
+    models: Sequence[QuantizedModel],
     target: Target,
     kernels: str = "auto",
-    known: dict[str, BackendMemory] | None = None,
+    known: dict[str, Mapping[int, BackendMemory]] | None = None,
 ) -> SegmentSurvey:
     """What a network needs on a target.
 
     Args:
-        model: The network for any segment length.
+        models: The network for two segment lengths, see :func:`survey_models`.
         target: Where it would run.
         kernels: Kernels of the aot runtime.
-        known: Memory of the network by kernel set, where it is known already; what is found is
+        known: Memory of the networks by kernel set, where it is known already; what is found is
             added, so that many targets take one compilation per kernel set.
     """
-    from firmware_gen.backends.aot.backend import AotBackend
     from firmware_gen.backends.aot.kernel_sets import choose_kernels
-    from firmware_gen.options import FirmwareOptions
+    from firmware_gen.backends.config_header import segment_tensor_bytes
 
     known = {} if known is None else known
     chosen = choose_kernels(target, kernels)
     if chosen not in known:
-        known[chosen] = (
-            AotBackend().generate(model, target, FirmwareOptions(kernels=kernels)).memory
-        )
-    return SegmentSurvey(target, known[chosen], segment_frames(model))
+        known[chosen] = {segment_frames(m): _memory_of(m, target, kernels) for m in models}
+    return SegmentSurvey(target, known[chosen], segment_tensor_bytes(models[0]))
+
+
+def _memory_of(model: QuantizedModel, target: Target, kernels: str) -> BackendMemory:
+    """What the aot runtime needs for a network."""
+    from firmware_gen.backends.aot.backend import AotBackend
+    from firmware_gen.options import FirmwareOptions
+
+    return AotBackend().generate(model, target, FirmwareOptions(kernels=kernels)).memory
 
 
 def segment_verdict(largest: int, real_time_factor: float) -> str:
@@ -188,7 +201,9 @@ def segment_verdict(largest: int, real_time_factor: float) -> str:
     best = max(QUALITY)
     if largest >= best:
         return f"fits whole segments of {best} frames, for offline clips: {speed}"
-    return f"fits segments of {largest} frames only, which ruins the quality; {speed}"
+    ruins = largest <= max(frames for frames in QUALITY if frames < best)
+    cost = "ruins" if ruins else "lowers"
+    return f"fits segments of {largest} frames only, which {cost} the quality; {speed}"
 
 
 def quality_words(frames: int) -> str:
@@ -196,29 +211,39 @@ def quality_words(frames: int) -> str:
     best = max(QUALITY)
     if frames >= best:
         return ""
-    nearest = min((known for known in QUALITY if known >= frames), default=best)
+    above = min(known for known in QUALITY if known >= frames)
+    below = max((known for known in QUALITY if known <= frames), default=above)
+    # Between two lengths the quality is at least that of the shorter one.
+    nearest = above if above < best else below
     return (
         f"segments of {frames} frames hear too little around them: PESQ-WB {QUALITY[nearest]:.2f} "
         f"at {nearest} frames against {QUALITY[best]:.2f} at {best} (float, six recordings)"
     )
 
 
-def check_fit(model: QuantizedModel, frames: int, target: Target, kernels: str) -> None:
-    """Refuses a segment that does not fit.
+def check_fit(
+    request: QuantizationRequest, target: Target, kernels: str, reporter: Reporter
+) -> None:
+    """Refuses a segment that does not fit, before the long way to its integer model.
 
     Args:
-        model: The network for any segment length.
-        frames: Frames of the segment that is wanted.
+        request: What is to be built.
         target: Where it is to run.
         kernels: Kernels of the aot runtime.
+        reporter: Told what a short segment costs in quality.
 
     Raises:
         ModelTooBigError: It does not fit; the hint names the longest segment that does, and what
             it costs in quality.
+        ConfigError: The segment length does not suit the network.
     """
     from firmware_gen.errors import ModelTooBigError
 
-    found = survey(model, target, kernels)
+    frames = segment_length(request, imse_config(request.model))
+    words = quality_words(frames)
+    if words:
+        reporter.note(f"warning: {words}")
+    found = survey(survey_models(request.model, request.recipe, reporter), target, kernels)
     try:
         found.plan(frames)
     except ModelTooBigError as error:
@@ -231,27 +256,3 @@ def check_fit(model: QuantizedModel, frames: int, target: Target, kernels: str) 
         )
         message = f"{error.message} (segments of {frames} frames)"
         raise ModelTooBigError(message, table=error.table, hint=hint) from error
-
-
-def check_early(
-    request: QuantizationRequest, target: Target, kernels: str, reporter: Reporter
-) -> None:
-    """Refuses a long segment that does not fit, before the long way to its integer model.
-
-    Args:
-        request: What is to be built.
-        target: Where it is to run.
-        kernels: Kernels of the aot runtime.
-        reporter: Told what a short segment costs in quality.
-
-    Raises:
-        ModelTooBigError: It does not fit, see :func:`check_fit`.
-        ConfigError: The segment length does not suit the network.
-    """
-    frames = segment_length(request, imse_config(request.model))
-    words = quality_words(frames)
-    if words:
-        reporter.note(f"warning: {words}")
-    if frames > 2 * SURVEY_FRAMES:
-        model = survey_model(request.model, request.recipe, reporter)
-        check_fit(model, frames, target, kernels)

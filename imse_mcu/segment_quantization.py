@@ -58,6 +58,21 @@ def segment_length(request: QuantizationRequest, config: ImseConfig) -> int:
     return frames
 
 
+def check_weights(request: QuantizationRequest) -> None:
+    """Refuses a weights file that does not hold the network, before any long work.
+
+    Keras weights are only read once the network is built.
+
+    Raises:
+        WeightsError: The file is missing or damaged, or holds other tensors than the network's.
+    """
+    from keras_imse.weights import check_tensors, is_keras_file, read_tensors
+
+    weights = request.weights
+    if weights is not None and not is_keras_file(weights):
+        check_tensors(read_tensors(weights), where=str(weights), config=imse_config(request.model))
+
+
 def quantize_offline(request: QuantizationRequest, reporter: Reporter) -> HostModel:
     """Makes the integer model of a network over segments, or takes it from the cache.
 
@@ -80,6 +95,7 @@ def quantize_offline(request: QuantizationRequest, reporter: Reporter) -> HostMo
     recipe = request.load_recipe()
     if request.weights is None and not request.untrained:
         raise no_weights(config.name)
+    check_weights(request)
     content = read_weights(request.weights) if request.weights is not None else b"random"
     waves = calibration_waves(request.calibration)
     key = model_key("segment model", config.to_json(), recipe, content, waves, str(frames))

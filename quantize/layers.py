@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from quantize.artifact import QuantizedModel
 from quantize.calibration import FloatRunner
 from quantize.errors import QuantizeError
-from quantize.inspect import Op, Tensor, read_graph
+from quantize.inspect import Graph, Op, Tensor, read_graph
 from quantize.metrics import sqnr_db
 from quantize.runner import dequantize_values, quantize_values
 from quantize.stages import FloatStages, TflmStages
@@ -34,6 +34,9 @@ class LayerAccuracy:
         scale: Quantization scale.
         lost_db: How much lower the SQNR is than that of the operator's worst operand, for networks
             over segments; negative where averaging or saturation takes noise away.
+        reaches_db: SQNR of the noisiest result on the way to the network's outputs that its noise
+            can be part of, at least its own SQNR, for networks over segments. A mean of values
+            around zero is all noise, but nothing of it is seen in the values it is taken from.
     """
 
     tensor: str
@@ -43,6 +46,7 @@ class LayerAccuracy:
     saturated: float
     scale: float
     lost_db: float | None = None
+    reaches_db: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready data."""
@@ -176,7 +180,26 @@ def compare_segment_layers(
             "no layers to compare: the models share no tensor names",
             hint="pass the float model that was quantized",
         )
-    return tuple(entries)
+    reached = _reached(graph, {index: sqnr for index, (sqnr, _) in measured.items()})
+    by_name = {graph.tensors[index].name: sqnr for index, sqnr in reached.items()}
+    return tuple(replace(entry, reaches_db=by_name[entry.tensor]) for entry in entries)
+
+
+def _reached(graph: Graph, sqnr: Mapping[int, float]) -> dict[int, float]:
+    """SQNR per tensor of the noise that gets on: its own, or that of the noisiest use of it."""
+    uses: dict[int, list[int]] = {}
+    reached: dict[int, float] = {}
+    for op in reversed(graph.ops):
+        for index in op.outputs:
+            onward = [reached[use] for use in uses.get(index, ()) if use in reached]
+            bounds = [sqnr[index]] if index in sqnr else []
+            if onward:
+                bounds.append(min(onward))
+            if bounds:
+                reached[index] = max(bounds)
+        for index in op.inputs:
+            uses.setdefault(index, []).extend(op.outputs)
+    return reached
 
 
 def _source(op: Op, index: int) -> int:
@@ -215,7 +238,7 @@ def _measure(exact: np.ndarray, levels: np.ndarray, tensor: Tensor) -> tuple[flo
 
 
 def costliest_layers(layers: Sequence[LayerAccuracy], count: int = 10) -> tuple[LayerAccuracy, ...]:
-    """The layers that add most noise relative to their signal; none for networks frame by frame.
+    """The layers that add most noise that gets on; none for networks frame by frame.
 
     Averages are left out: they cancel the signal as well as the noise.
 
@@ -231,9 +254,10 @@ def costliest_layers(layers: Sequence[LayerAccuracy], count: int = 10) -> tuple[
 
 
 def _added_noise(layer: LayerAccuracy) -> float:
-    """Noise over signal of a result that its worst operand did not have."""
-    after = 10.0 ** (-layer.sqnr_db / 10.0)
-    return after - after * 10.0 ** (-(layer.lost_db or 0.0) / 10.0)
+    """Noise over signal that gets on from a result, less what its worst operand had already."""
+    reached = layer.sqnr_db if layer.reaches_db is None else layer.reaches_db
+    before = layer.sqnr_db + (layer.lost_db or 0.0)
+    return float(10.0 ** (-reached / 10.0) - 10.0 ** (-before / 10.0))
 
 
 def worst_layers(layers: Sequence[LayerAccuracy], count: int = 10) -> tuple[LayerAccuracy, ...]:

@@ -78,6 +78,12 @@ def segment_frames(model: QuantizedModel) -> int:
     return model.graph.tensors[model.metadata.inputs["features"]].shape[1]
 
 
+def segment_tensor_bytes(model: QuantizedModel) -> int:
+    """Bytes per frame of the features, mask and phase of a network over segments."""
+    ends = (*model.metadata.inputs.values(), *model.metadata.outputs.values())
+    return sum(model.graph.tensors[index].nbytes for index in ends) // segment_frames(model)
+
+
 def _end(model: QuantizedModel, name: str, index: int | None, known: tuple[str, ...]) -> Tensor:
     if index is None:
         raise BackendError(

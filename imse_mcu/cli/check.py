@@ -157,6 +157,7 @@ def _text(report: AccuracyReport, engine: str) -> str:
             layer.dtype,
             f"{layer.lost_db:.1f}",
             f"{layer.sqnr_db:.1f}",
+            f"{layer.reaches_db:.1f}",
         )
         for layer in report.costliest_layers
     ]
@@ -173,9 +174,11 @@ def _text(report: AccuracyReport, engine: str) -> str:
         "",
         *(
             (
-                "layers that add most noise:",
+                "layers that add most of the noise that reaches the outputs:",
                 table(
-                    ("tensor", "operator", "type", "lost dB", "SQNR dB"), costliest, left=(0, 1, 2)
+                    ("tensor", "operator", "type", "lost dB", "SQNR dB", "reaches dB"),
+                    costliest,
+                    left=(0, 1, 2),
                 ),
                 "",
             )

@@ -22,6 +22,9 @@ ALIGNMENT = 8
 _MAX_WORK = 4_000_000
 """Pairs of buffers that improving a plan may look at."""
 
+_LEAST_TRIES = 32
+"""Plans that are tried of a network with very many buffers, of which few live at the same time."""
+
 _ORDERS: tuple[Callable[[Buffer], tuple[int, ...]], ...] = (
     lambda b: (-b.size_bytes, b.first, b.value),
     lambda b: (-b.size_bytes * (b.last - b.first + 1), b.first, b.value),
@@ -109,11 +112,13 @@ def place_buffers(buffers: Sequence[Buffer]) -> int:
     together = (first[:, None] <= last) & (last[:, None] >= first)
     # No plan can take less than the buffers that live when some buffer begins to.
     bound = int((((first <= first[:, None]) & (last >= first[:, None])) @ sizes).max())
+    np.fill_diagonal(together, False)
+    neighbours = [np.flatnonzero(row).tolist() for row in together]
     numbers = range(len(buffers))
     best: tuple[int, list[int]] | None = None
     for key in _ORDERS:
         order = sorted(numbers, key=lambda i, key=key: key(buffers[i]))  # type: ignore[misc]
-        found = _improve(order, sizes, together, bound)
+        found = _improve(order, sizes.tolist(), neighbours, bound)
         if best is None or found[0] < best[0]:
             best = found
         if best[0] <= bound:
@@ -125,16 +130,16 @@ def place_buffers(buffers: Sequence[Buffer]) -> int:
 
 
 def _improve(
-    order: list[int], sizes: np.ndarray, together: np.ndarray, bound: int
+    order: list[int], sizes: list[int], neighbours: list[list[int]], bound: int
 ) -> tuple[int, list[int]]:
     """Size and offsets of the best plan found by moving the highest buffer forward."""
-    tries = max(1, _MAX_WORK // (len(_ORDERS) * len(order) ** 2))
+    tries = max(_LEAST_TRIES, _MAX_WORK // (len(_ORDERS) * len(order) ** 2))
     rng = random.Random(0)  # noqa: S311 - the same plan every time
     best: tuple[int, list[int]] | None = None
     seen: set[tuple[int, ...]] = set()
     for _ in range(tries):
-        offsets = _place(order, sizes, together)
-        tops = [offset + int(size) for offset, size in zip(offsets, sizes, strict=True)]
+        offsets = _place(order, sizes, neighbours)
+        tops = [offset + size for offset, size in zip(offsets, sizes, strict=True)]
         size = max(tops)
         if best is None or size < best[0]:
             best = size, offsets
@@ -155,18 +160,15 @@ def _improve(
     return best
 
 
-def _place(order: list[int], sizes: np.ndarray, together: np.ndarray) -> list[int]:
+def _place(order: list[int], sizes: list[int], neighbours: list[list[int]]) -> list[int]:
     """Lowest free offset of every buffer, in this order."""
-    offsets = [0] * len(order)
-    placed: list[int] = []
+    offsets = [-1] * len(order)
     for number in order:
-        row = together[number]
-        neighbours = sorted((offsets[i], int(sizes[i])) for i in placed if row[i])
-        offset, size = 0, int(sizes[number])
-        for begin, length in neighbours:
+        offset, size = 0, sizes[number]
+        placed = sorted((offsets[i], sizes[i]) for i in neighbours[number] if offsets[i] >= 0)
+        for begin, length in placed:
             if offset + size <= begin:
                 break
             offset = max(offset, begin + length)
         offsets[number] = offset
-        placed.append(number)
     return offsets

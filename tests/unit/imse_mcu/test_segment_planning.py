@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -20,24 +22,29 @@ from targets.loader import load_target
 MEMORY = BackendMemory(
     weights_bytes=500_000, arena_bytes=960_000, state_bytes=0, code_bytes=100_000, stack_bytes=1024
 )
+TENSOR_BYTES = 2560  # int16
+LONGER = replace(MEMORY, weights_bytes=504_000, arena_bytes=1_664_000)
 
 
 def _survey(target: str) -> SegmentSurvey:
-    return SegmentSurvey(load_target(target), MEMORY, 16)
+    return SegmentSurvey(load_target(target), {32: LONGER, 16: MEMORY}, TENSOR_BYTES)
 
 
 def test_memory_grows_with_the_segment() -> None:
     found = _survey("nucleo_h743zi2")
     assert found.needs(16) == MEMORY
-    assert found.needs(8).arena_bytes == 480_000
-    short, long = found.at(8), found.at(16)
-    # 60,000 bytes of activations, 400 of samples and 1,280 of tensors per frame.
-    assert long.ram_bytes - short.ram_bytes == 8 * (60_000 + 400 + 1_280)
+    # Borders take 256,000 bytes whatever the length, activations 44,000 per frame.
+    assert found.needs(32) == LONGER
+    assert found.needs(308).arena_bytes == 256_000 + 308 * 44_000
+    assert found.needs(308).weights_bytes == 573_000
+    short, long = found.at(4), found.at(16)
+    # 400 bytes of samples come with each frame.
+    assert long.ram_bytes - short.ram_bytes == 12 * (44_000 + 400 + TENSOR_BYTES)
     assert (short.fits, long.fits) == (True, False)
 
 
 @pytest.mark.parametrize(
-    ("target", "frames"), [("nucleo_h743zi2", 8), ("mps2_an500", 64), ("stm32h747i_disco", 308)]
+    ("target", "frames"), [("nucleo_h743zi2", 4), ("mps2_an500", 308), ("stm32h747i_disco", 308)]
 )
 def test_longest_segment_fits_and_the_next_does_not(target: str, frames: int) -> None:
     found = _survey(target)
@@ -58,6 +65,8 @@ def test_short_segments_are_called_what_they_are() -> None:
     assert quality_words(308) == ""
     assert "PESQ-WB 1.28 at 16 frames against 2.43 at 308" in quality_words(8)
     assert "PESQ-WB 1.65 at 32 frames" in quality_words(20)
+    assert "PESQ-WB 1.99 at 64 frames" in quality_words(200)
+    assert "segments of 200 frames only, which lowers the quality" in segment_verdict(200, 21.0)
     assert sorted(QUALITY.values()) == [QUALITY[frames] for frames in sorted(QUALITY)]
     assert segment_verdict(308, 25.4) == (
         "fits whole segments of 308 frames, for offline clips: 25.4 times too slow for real time"

@@ -65,6 +65,14 @@ def test_plan_is_within_five_percent_of_the_best(seed: int) -> None:
             assert apart or a.last < b.first or b.last < a.first
 
 
+def test_many_buffers_are_no_reason_for_a_worse_plan() -> None:
+    """A network over segments has thousands of buffers, of which few live at the same time."""
+    rectangles = _cut(np.random.default_rng(3), 64, 8192, 5)
+    short = [(64 + i, 64 + i, 8) for i in range(1500)]
+    buffers = [Buffer("arena", i, n, -1, a, b) for i, (a, b, n) in enumerate([*rectangles, *short])]
+    assert place_buffers(buffers) <= 1.05 * 8192
+
+
 def test_nothing_needs_no_memory() -> None:
     assert place_buffers([]) == 0
     assert aligned(1) == 8

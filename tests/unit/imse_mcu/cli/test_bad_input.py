@@ -11,6 +11,8 @@ import soundfile
 
 from imse_mcu.cli.main import main
 from imse_mcu.core.audio_io import wav_bytes, write_wav
+from keras_imse.imse_config import ImseConfig
+from keras_imse.weights.name_map import name_map
 
 Capture = pytest.CaptureFixture[str]
 
@@ -82,7 +84,7 @@ def test_offline_model_that_does_not_fit_is_refused_with_a_way_out(
         capsys,
         ["build", "--target", "stm32h7", "--model", "imse", "-o", str(out)],
         "does not fit ST NUCLEO-H743ZI2",
-        "--segment-frames 8 is the longest segment that fits",
+        "--segment-frames 4 is the longest segment that fits",
     )
     assert not out.exists()
 
@@ -162,6 +164,64 @@ def test_bad_weights_files(
         "weights.npz",
     )
     assert not out.exists()
+
+
+def imse_tensors() -> dict[str, np.ndarray]:
+    """Tensors with the names and shapes of the published network, one of them broken."""
+    tensors = {e.torch_name: np.zeros(e.torch_shape, np.float32) for e in name_map(ImseConfig())}
+    next(iter(tensors.values())).flat[3] = np.nan
+    return tensors
+
+
+IMSE_WEIGHTS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "truncated": (lambda path: cut(path, 2000), "damaged"),
+    "another network": (
+        lambda path: np.savez(path, **{"x.weight": np.zeros(513_015, np.float32)}),
+        "is a checkpoint of MUSE (513,015 parameters)",
+    ),
+    "no tensors": (
+        lambda path: np.savez(path, names=np.array(["a", "b"])),
+        "expected a tensor of numbers",
+    ),
+    "nan": (lambda path: np.savez(path, **imse_tensors()), "holds 1 values that are no finite"),
+}
+
+
+def cut(path: Path, size: int) -> None:
+    np.savez(path, **{"x.weight": np.ones(9000, np.float32)})
+    path.write_bytes(path.read_bytes()[:size])
+
+
+@pytest.mark.parametrize("kind", IMSE_WEIGHTS)
+@pytest.mark.parametrize("command", ["quantize", "enhance", "build", "import-weights"])
+def test_bad_weights_of_the_published_network(
+    capsys: Capture, tmp_path: Path, noisy: Path, command: str, kind: str
+) -> None:
+    make, said = IMSE_WEIGHTS[kind]
+    make(tmp_path / "w.npz")
+    refuse(capsys, imse_arguments(command, noisy, tmp_path), said)
+    assert not (tmp_path / "out.npz").exists()
+
+
+def imse_arguments(command: str, noisy: Path, folder: Path) -> list[str]:
+    """A command on the published network with the weights w.npz, made into out.npz or out.wav."""
+    weights, out = str(folder / "w.npz"), str(folder / "out.npz")
+    if command == "import-weights":
+        return [command, weights, "-o", out]
+    first = {
+        "quantize": ["-o", out],
+        "enhance": [str(noisy), "-o", str(folder / "out.wav")],
+        "build": ["--target", "stm32h747i_disco", "-o", out],
+    }
+    return [command, *first[command], "--model", "imse", "--weights", weights]
+
+
+@pytest.mark.parametrize("command", ["quantize", "enhance", "build"])
+def test_segments_are_multiples_of_four_frames(
+    capsys: Capture, tmp_path: Path, noisy: Path, command: str
+) -> None:
+    arguments = imse_arguments(command, noisy, tmp_path)[:-2]
+    refuse(capsys, [*arguments, "--segment-frames", "30"], "multiple of 4")
 
 
 def test_weights_of_another_model_name_an_array(capsys: Capture, tmp_path: Path) -> None:
