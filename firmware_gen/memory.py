@@ -10,6 +10,7 @@ from typing import Any
 from firmware_gen.backends.base import BackendMemory
 from firmware_gen.errors import FirmwareError, ModelTooBigError
 from firmware_gen.options import FirmwareOptions
+from firmware_gen.platforms import uart_dma_bytes
 from targets.model import MemoryRegion, RegionKind, Target
 
 GUARD_BYTES = 256
@@ -28,6 +29,12 @@ _SEGMENT_HOP = 100
 FIRMWARE_DATA_BYTES = 1024
 """RAM of all other variables of the firmware."""
 
+I2S_DMA_BYTES = 2 * 2 * 256 * 2 * 4
+"""Microphone and DAC, two halves each of a hop of stereo words (section ``.bss.imse_dma``)."""
+
+I2S_BUFFER_BYTES = 2 * 256 * 2
+"""A hop of samples in and out, more than ``FIRMWARE_BUFFER_BYTES``."""
+
 FIRMWARE_STACK_BYTES = 640
 """Deepest stack of the firmware without the network, an interrupt frame included."""
 
@@ -38,7 +45,7 @@ class MemoryItem:
 
     Attributes:
         name: ``code``, ``weights``, ``weights_image`` (what start-up copies), ``stack``,
-            ``arena``, ``buffers``, ``state``, ``data`` or ``hot_code``.
+            ``arena``, ``buffers``, ``state``, ``data``, ``dma`` or ``hot_code``.
         size_bytes: Size in bytes.
         kind: Kind of memory it needs.
         roles: Roles of the regions that may take it, preferred first.
@@ -129,7 +136,10 @@ def segment_buffer_bytes(frames: int, tensor_bytes: int) -> int:
 
 
 def memory_items(
-    memory: BackendMemory, options: FirmwareOptions, buffer_bytes: int = FIRMWARE_BUFFER_BYTES
+    memory: BackendMemory,
+    options: FirmwareOptions,
+    buffer_bytes: int = FIRMWARE_BUFFER_BYTES,
+    dma_bytes: int = 0,
 ) -> tuple[MemoryItem, ...]:
     """Everything that needs a place, in the order in which places are given out.
 
@@ -143,6 +153,10 @@ def memory_items(
             MemoryItem("weights_image", memory.weights_bytes, "flash", ("weights",)),
             MemoryItem("weights", memory.weights_bytes, "ram", ("hot", "arena", "data")),
         ]
+    if options.app == "i2s":
+        buffer_bytes += I2S_BUFFER_BYTES
+        dma_bytes += I2S_DMA_BYTES
+    dma = [MemoryItem("dma", dma_bytes, "ram", ("dma", "data"))] if dma_bytes else []
     hot_code = []
     if memory.hot_code_bytes:
         hot_code = [MemoryItem("hot_code", memory.hot_code_bytes, "ram", ("hot_code",), True)]
@@ -153,6 +167,7 @@ def memory_items(
         MemoryItem("buffers", buffer_bytes, "ram", ("hot", "data", "arena")),
         MemoryItem("state", memory.state_bytes, "ram", ("hot", "state")),
         MemoryItem("data", FIRMWARE_DATA_BYTES, "ram", ("data",)),
+        *dma,
         *weights,
         *hot_code,
     )
@@ -186,7 +201,7 @@ def plan_memory(
             f"the deepest call needs {needed_stack:,}",
             hint="give the firmware a larger stack",
         )
-    items = memory_items(memory, options, buffer_bytes)
+    items = memory_items(memory, options, buffer_bytes, uart_dma_bytes(target))
     used: dict[str, dict[str, int]] = {region.name: {} for region in target.mcu.regions}
     places: dict[str, str] = {}
     homeless: list[tuple[MemoryItem, list[MemoryRegion]]] = []

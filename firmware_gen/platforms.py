@@ -24,11 +24,13 @@ class Platform:
         folders: Folders below ``csrc/platform``, besides ``cortexm``.
         own_vectors: Whether one of them holds the vector table; else it has the core's entries.
         systick_cycles: Whether SysTick counts the cycles, where the debug unit has no counter.
+        dma_bytes: Buffers of a UART that works by DMA (section ``.bss.imse_dma``).
     """
 
     folders: tuple[str, ...]
     own_vectors: bool = False
     systick_cycles: bool = False
+    dma_bytes: int = 0
 
     def sources(self) -> list[Path]:
         """All C sources and headers, sorted."""
@@ -49,7 +51,7 @@ _PLATFORMS: Mapping[str, Platform] = {
     "alif_e7": Platform(("alif_e7",)),
     "imxrt1060": Platform(("imxrt1060",)),
     "mps2": Platform(("mps2",), systick_cycles=True),
-    "nrf53": Platform(("nrf53",)),
+    "nrf53": Platform(("nrf53",), dma_bytes=2112),
     "rp2350": Platform(("rp2350",)),
     "stm32f4f7": Platform(("stm32", "stm32f4f7")),
     "stm32h7": Platform(("stm32", "stm32h7"), own_vectors=True),
@@ -77,6 +79,12 @@ def find_platform(target: Target) -> Platform:
             hint=f"families with platform code: {', '.join(platform_families())}",
         )
     return platform
+
+
+def uart_dma_bytes(target: Target) -> int:
+    """RAM of the buffers of the UART's DMA; 0 where it has none, or there is no platform code."""
+    platform = _PLATFORMS.get(target.mcu.family)
+    return platform.dma_bytes if platform else 0
 
 
 # Vendors count pins differently: PD8 (ST), P0.20 (Nordic), GPIO_AD_B0_12 (NXP), GPIO1, P3_16.

@@ -330,7 +330,7 @@ def _cleared_sections(target: Target, plan: MemoryPlan) -> list[dict[str, str]]:
         "buffers": plan.places["buffers"],
         "state": plan.places["state"],
         "arena": plan.places["arena"],
-        "dma": dma[0] if dma else plan.places["data"],
+        "dma": plan.places.get("dma", dma[0] if dma else plan.places["data"]),
     }
     sections = [
         {

@@ -13,7 +13,7 @@ from imse_mcu.report.clips import Clip, player_of
 
 _HOTTEST = 15
 _FULL_PERCENT = 90.0
-_COLOURED = {"code", "weights", "arena", "state", "buffers"}
+_COLOURED = {"code", "weights", "arena", "state", "buffers", "hot_code"}
 #: Spread of a frame's work below which it is called constant.
 _CONSTANT = 0.001
 
@@ -50,6 +50,7 @@ def render_page(
         grouped=_grouped,
         part=_part,
         signed=_signed,
+        words=lambda name: name.replace("_", " "),
     )
     regions = charts.region_bars(record["regions"])
     names = [bar["name"] for region in regions for bar in region["bars"]]
@@ -73,6 +74,8 @@ def render_page(
         part_names=list(dict.fromkeys(names)),
         flash_share=_share(record["regions"], "flash"),
         ram_share=_share(record["regions"], "ram"),
+        ram_rest=_ram_rest(record["report"]["ram_bytes"]),
+        hot_code="hot_code" in names,
         arena=charts.arena_chart(record["runtime_report"]),
         sqnr=charts.sqnr_chart(record["layers"]),
         low_sqnr_db=charts.LOW_SQNR_DB,
@@ -104,7 +107,9 @@ def _verdicts(record: Mapping[str, Any], run: Mapping[str, Any] | None) -> list[
         found.append(("care", "The image was not run: nothing proves that it is the model."))
     elif report["bit_exact"]:
         stand_in = report.get("stand_in")
-        place = f"on {stand_in['machine']}, linked for it" if stand_in else "on the emulator"
+        place = "on the emulator"
+        if stand_in:
+            place = f"on QEMU's {stand_in['machine']} in place of the board"
         found.append(("yes", f"The image computes the model bit for bit, frame by frame, {place}."))
     else:
         found.append(("no", "The image differs from the TFLM interpreter."))
@@ -175,6 +180,17 @@ def _is_constant(proof: Mapping[str, Any] | None) -> bool:
         return False
     frame = proof["frame_per_frame"]
     return frame["max"] - frame["min"] <= _CONSTANT * frame["mean"]
+
+
+def _ram_rest(ram: Mapping[str, int | None]) -> int | None:
+    """Returns the RAM that has no row of its own, None where nothing was linked."""
+    rest = ram["total"]
+    for name in ("arena", "state", "stack", "buffers"):
+        part = ram[name]
+        if rest is None or part is None:
+            return None
+        rest -= part
+    return rest
 
 
 def _percent(part: float, whole: float) -> str:

@@ -12,8 +12,11 @@ import pytest
 
 from imse_mcu import pipeline
 from imse_mcu.cli.main import main
+from imse_mcu.core.process import which
 from imse_mcu.core.progress import Reporter
+from imse_mcu.npu import vela_is_installed
 from imse_mcu.pipeline import BuildOutcome, BuildRequest, build
+from imse_mcu.planning import plan_one
 from imse_mcu.profiling import profile_of
 from quantize.artifact import QuantizedModel
 from quantize.inspect import assert_integer_only
@@ -283,3 +286,34 @@ def test_every_key_of_the_report_is_documented(built: BuildOutcome, repository: 
     inner = {key for value in built.report.values() if isinstance(value, dict) for key in value}
     assert set(built.report) <= named
     assert inner - set(built.report["tool_versions"]) <= named
+
+
+def test_plan_was_close_to_the_image(built: BuildOutcome) -> None:
+    """The plan is an upper estimate: what it places must fit."""
+    host = built.folder.host_model()
+    plan = plan_one(host.quantized, built.folder.target())
+    assert plan.ram_bytes is not None
+    assert plan.flash_bytes is not None
+    assert 0 <= plan.flash_bytes / built.report["flash_bytes"]["total"] - 1 < 0.05
+    assert 0 <= plan.ram_bytes / built.report["ram_bytes"]["total"] - 1 < 0.10
+
+
+@pytest.mark.skipif(which("qemu-system-arm") is None, reason="qemu-system-arm is not installed")
+def test_build_for_a_cortex_m55_with_an_ethos_u(built: BuildOutcome, tmp_path: Path) -> None:
+    """The board's objects run in QEMU, bit for bit, and Arm's vela takes the whole model."""
+    if not vela_is_installed():
+        pytest.skip("ethos-u-vela is not installed (pip install 'imse-mcu[ethos-u]')")
+    outcome = build(BuildRequest("alif_e7", tmp_path / "e7"), Reporter(enabled=False))
+    report = outcome.report
+    assert report["bit_exact"] is True
+    assert 0 < report["instructions_per_frame"] < built.report["instructions_per_frame"]
+    assert report["stand_in"]["machine"] == "mps3-an547"
+    assert report["stand_in"]["same_objects"] > 20
+    npu = report["ethos_u"]
+    assert npu["accelerator"] == "ethos-u55-256"
+    assert npu["operators_cpu"] == 0
+    assert npu["operators_npu"] > 100
+    assert 0 < npu["cycles_per_frame"] < report["cycles_per_frame"]["value"]
+    page = (outcome.folder.path / "report.html").read_text()
+    assert "0 left to the processor" in page.replace("\n", " ")
+    assert "in place of the board" in page

@@ -10,6 +10,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from firmware_gen.memory import MemoryPlan
 from firmware_gen.project import generate_project, write
 from firmware_gen.toolchain import BuildResult, compile_project
 from targets.loader import load_target
@@ -76,6 +77,7 @@ class Builder:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._built: dict[tuple[str, str], BuildResult] = {}
+        self.plans: dict[str, MemoryPlan] = {}
 
     def build(self, target_name: str, source: str = fake_network.SOURCE) -> BuildResult:
         key = (target_name, source)
@@ -85,6 +87,7 @@ class Builder:
             project = generate_project(fake_backend.fake_model(), target, "aot", backends=backends)
             folder = self._root / f"{target_name}{len(self._built)}"
             write(project, folder)
+            self.plans[target_name] = project.plan
             self._built[key] = compile_project(folder, target, plan=project.plan)
         return self._built[key]
 

@@ -34,6 +34,19 @@ def test_small_model_lives_in_the_fast_memory() -> None:
     assert plan.flash_bytes > 88_000
 
 
+def test_dma_buffers_of_uart_and_stream_are_counted() -> None:
+    nordic = load_target("nrf5340")
+    items = {
+        k: v for use in plan_memory(nordic, memory(), OPTIONS).regions for k, v in use.items.items()
+    }
+    assert items["dma"] == 2 * 1024 + 64
+    uart = plan_memory(H7, memory(), OPTIONS)
+    stream = plan_memory(H7, memory(), FirmwareOptions(app="i2s"))
+    assert "dma" not in uart.places
+    assert "dma" in H7.mcu.region(stream.places["dma"]).roles
+    assert stream.ram_bytes == uart.ram_bytes + 8192 + 1024
+
+
 def test_arena_comes_before_state_in_the_fast_memory() -> None:
     plan = plan_memory(H7, memory(arena_bytes=60_000, state_bytes=90_000), OPTIONS)
     assert plan.places["arena"] == "DTCM"

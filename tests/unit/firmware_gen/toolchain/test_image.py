@@ -103,6 +103,21 @@ def test_image_on_unicorn(builder: Any, frontend: Frontend, name: str) -> None:
     assert 100 < peak < 640, "more stack than firmware_gen.memory allows the firmware"
 
 
+@pytest.mark.parametrize("name", [t.name for t in list_targets()])
+def test_planned_ram_of_the_firmware_is_that_of_the_image(builder: Any, name: str) -> None:
+    """Of everything around the network, whose own memory the plan knows exactly."""
+    build = builder.build(name)
+    plan = builder.plans[name]
+    planned: dict[str, int] = {}
+    for use in plan.regions:
+        for item, size in use.items.items():
+            planned[item] = planned.get(item, 0) + size
+    assert 0 <= plan.ram_bytes - build.ram_bytes["total"] <= 1024
+    assert 0 <= planned["buffers"] - build.ram_bytes["buffers"] <= 256
+    data = planned["data"] + planned.get("dma", 0)
+    assert 0 <= data - build.ram_bytes["data"] <= 768
+
+
 @pytest.mark.parametrize("name", ["alif_e7", "stm32n657"])
 def test_start_up_of_a_cortex_m55_as_cortex_m33(
     frontend: Frontend, tmp_path: Path, name: str
