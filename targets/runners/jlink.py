@@ -36,7 +36,7 @@ class JlinkRunner(FlashRunner):
         (
             Failure.OTHER,
             r"^\*{4,} Error|Failed to (open|download|prepare|erase|program)|Error while"
-            r"|memory failed|returned with error code",
+            r"|memory failed|returned with error code|Unspecified error",
         ),
     )
 

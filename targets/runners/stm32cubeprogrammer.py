@@ -21,13 +21,15 @@ class CubeProgrammerRunner(FlashRunner):
         (
             Failure.LOCKED,
             r"read[- ]?out protection|RDP .*(activ|level 1|level 2)|write[- ]?protect"
-            r"|may be not erased or protected|failed to erase memory|Data read failed",
+            r"|may be not erased or protected|failed to erase memory|Data read failed"
+            r"|verify flash protection",
         ),
         (Failure.VERIFY, r"Data mismatch|verification failed|Verify .*fail"),
         (Failure.WRONG_CHIP, r"device .* not supported|Unknown device|wrong device"),
         (
             Failure.NO_TARGET,
-            r"No STM32 target found|Unable to (get core|connect)|target .*not resp",
+            r"No STM32 target found|Unable to (get core|connect)|target .*not resp"
+            r"|DEV_TARGET_CMD_ERR",
         ),
         (Failure.OTHER, r"^\s*Error:"),
     )
