@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -259,86 +258,3 @@ def test_damaged_manifest(tmp_path: Path, content: str) -> None:
     (tmp_path / MANIFEST).write_text(content)
     with pytest.raises(ProjectFolderError):
         write(make(), tmp_path)
-
-
-def test_csolution_is_yaml_with_pinned_packs() -> None:
-    yaml = pytest.importorskip("yaml")
-    project = make()
-    solution = yaml.safe_load(project.files["imse.csolution.yml"])["solution"]
-    assert [pack["pack"] for pack in solution["packs"]] == [
-        "ARM::CMSIS@6.1.0",
-        "ARM::Cortex_DFP@1.1.0",
-    ]
-    assert solution["projects"] == [{"project": "./imse.cproject.yml"}]
-    layer = yaml.safe_load(project.files["imse.cproject.yml"])["project"]
-    files = [entry["file"] for group in layer["groups"] for entry in group["files"]]
-    assert sorted(files) == [path for path in project.files if path.endswith(".c")]
-    assert layer["linker"] == [{"script": "linker/nucleo_h743zi2-aot.ld"}]
-
-
-# What the schemas of CMSIS-Toolbox 2.14 (projmgr/schemas) know at the places that are used here;
-# the whole files were validated against them.
-_SOLUTION_KEYS = {
-    "": {"solution"},
-    "solution": {"created-for", "compiler", "packs", "target-types", "build-types", "projects"},
-    "solution.packs": {"pack"},
-    "solution.target-types": {"type", "device"},
-    "solution.build-types": {"type", "optimize", "debug"},
-    "solution.projects": {"project"},
-}
-_PROJECT_KEYS = {
-    "": {"project"},
-    "project": {
-        *("language-C", "language-CPP", "warnings", "misc", "linker", "add-path", "groups"),
-        *("define", "components"),
-    },
-    "project.misc": {"C-CPP", "C", "CPP", "Link"},
-    "project.linker": {"script"},
-    "project.groups": {"group", "files"},
-    "project.groups.files": {"file", "optimize"},
-    "project.components": {"component"},
-}
-_VALUES = {
-    "optimize": {"balanced", "size", "speed", "debug", "none"},
-    "debug": {"on", "off"},
-    "warnings": {"on", "all", "off"},
-    "compiler": {"GCC"},
-    "language-C": {"c99"},
-    "language-CPP": {"c++17"},
-}
-
-
-def _check_node(node: Any, known: dict[str, set[str]], path: str = "") -> None:
-    if isinstance(node, list):
-        for item in node:
-            _check_node(item, known, path)
-    elif isinstance(node, dict):
-        assert set(node) <= known[path], path
-        for key, value in node.items():
-            assert value is not None, f"{path}.{key} is empty"
-            if key in _VALUES:
-                assert value in _VALUES[key], f"{path}.{key}: {value!r}"
-            _check_node(value, known, f"{path}.{key}".lstrip("."))
-    else:
-        assert isinstance(node, str), f"{path} is {node!r}"
-
-
-@pytest.mark.parametrize("runtime", ["aot", "tflm"])
-def test_csolution_has_the_form_that_the_toolbox_knows(runtime: str) -> None:
-    yaml = pytest.importorskip("yaml")
-    backends = {"aot": FakeBackend(), "tflm": OtherBackend()}
-    target = load_target("stm32h7")
-    project = generate_project(fake_model(), target, runtime, backends=backends)
-    solution = yaml.safe_load(project.files["imse.csolution.yml"])
-    layer = yaml.safe_load(project.files["imse.cproject.yml"])
-    _check_node(solution, _SOLUTION_KEYS)
-    _check_node(layer, _PROJECT_KEYS)
-    packs = {entry["pack"] for entry in solution["solution"]["packs"]}
-    assert all(re.fullmatch(r"\w+::[\w-]+@\d+\.\d+\.\d+", pack) for pack in packs)
-    vendors = {pack.partition("::")[0] for pack in packs}
-    used = {entry["component"] for entry in layer["project"].get("components", [])}
-    assert {component.partition("::")[0] for component in used} <= vendors
-    assert any("TensorFlow:Kernel&CMSIS-NN" in c for c in used) == (runtime == "tflm")
-    for group in layer["project"]["groups"]:
-        assert all(entry["file"] in project.files for entry in group["files"])
-    assert set(layer["project"]["add-path"]) <= {str(Path(p).parent) for p in project.files}
