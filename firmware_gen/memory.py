@@ -247,8 +247,8 @@ def _too_big(
         f"  no room for   {'+ ' + other.name:<22}{other.size_bytes:>12,}" for other, _ in homeless
     ]
     return ModelTooBigError(
-        f"the firmware does not fit {target.title}: the {item.name} needs "
-        f"{item.size_bytes:,} bytes, too many for {where}",
+        f"the firmware does not fit {target.title}: {item.size_bytes:,} bytes of {item.name} "
+        f"are too many for {where}",
         table="\n".join(lines),
         hint="choose a smaller model or a larger target ('imse-mcu plan' compares them)",
     )

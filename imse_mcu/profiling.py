@@ -118,7 +118,12 @@ def steps_of(record: Mapping[str, Any]) -> list[dict[str, Any]]:
     counted = (proof or {}).get("layers_per_frame", {})
     if not counted:
         return []
-    names = {"imse_frontend_analyze": "analysis", "imse_frontend_synthesize": "synthesis"}
+    names = {
+        "imse_frontend_analyze": "analysis",
+        "imse_frontend_synthesize": "synthesis",
+        "imse_segment_analyze": "analysis",
+        "imse_segment_synthesize": "synthesis",
+    }
     steps = [{"name": names[f], "instructions": counted[f]} for f in names if f in counted]
     steps.insert(1, {"name": "network", "instructions": proof["network_per_frame"]["mean"]})
     return steps

@@ -21,8 +21,19 @@ if TYPE_CHECKING:
 
 _TOP_FUNCTIONS = 40
 _LAYER = re.compile(r"layer_\d+_\w+$")
-_STEPS = ("imse_frontend_analyze", "imse_frontend_synthesize", "imse_network_invoke")
-_FRAME = "imse_pipeline_process"
+# Functions around the layers, by the one that calls them: frame by frame, and segment by segment.
+_STEPS = {
+    "imse_pipeline_process": (
+        "imse_frontend_analyze",
+        "imse_frontend_synthesize",
+        "imse_network_invoke",
+    ),
+    "imse_segment_process": (
+        "imse_segment_analyze",
+        "imse_segment_synthesize",
+        "imse_network_invoke",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -327,7 +338,7 @@ def counted(device: Device, frames: int) -> tuple[dict[str, float], dict[str, fl
     profile = list(device.machine.profile().items())[:_TOP_FUNCTIONS]
     watched = device.machine.watched().items()
     functions = {name: total / frames for name, total in profile}
-    return functions, {n: total / frames for n, total in watched if n != _FRAME}
+    return functions, {n: total / frames for n, total in watched if n not in _STEPS}
 
 
 def prepare_counts(device: Device) -> None:
@@ -337,7 +348,8 @@ def prepare_counts(device: Device) -> None:
     names = {function.name for function in device.machine.image.functions}
     layers = sorted((n for n in names if _LAYER.match(n)), key=lambda n: int(n.split("_")[1]))
     if layers:
-        device.machine.watch([*_STEPS, *layers, _FRAME])
+        (caller,) = names & _STEPS.keys()
+        device.machine.watch([*_STEPS[caller], *layers, caller])
     device.machine.reset_profile()
 
 

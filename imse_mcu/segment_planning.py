@@ -133,7 +133,7 @@ class SegmentSurvey:
 
         buffers = segment_buffer_bytes(frames, self.tensor_bytes)
         items = memory_items(self.needs(frames), FirmwareOptions(), buffers)
-        ram = sum(item.size_bytes for item in items if item.kind == "ram")
+        ram = sum(item.size_bytes for item in items if item.kind == "ram" and not item.optional)
         return SegmentMemory(frames, ram, self.fits(frames))
 
 

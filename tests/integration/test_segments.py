@@ -92,9 +92,13 @@ def _model(dtype: str) -> QuantizedModel:
     return QuantizedModel.from_bytes(flat.to_bytes())
 
 
-@pytest.mark.parametrize("dtype", ["int8", "int16"])
-def test_segments_through_the_image_equal_this_machine(dtype: str, tmp_path: Path) -> None:
-    model, target = _model(dtype), load_target("mps2_an500")
+@pytest.mark.parametrize(
+    ("dtype", "board"), [("int8", "mps2_an500"), ("int16", "stm32h747i_disco")]
+)
+def test_segments_through_the_image_equal_this_machine(
+    dtype: str, board: str, tmp_path: Path
+) -> None:
+    model, target = _model(dtype), load_target(board)
     project = generate_project(model, target, "aot", FirmwareOptions())
     folder = tmp_path / "build"
     write(project, folder)
@@ -105,7 +109,7 @@ def test_segments_through_the_image_equal_this_machine(dtype: str, tmp_path: Pat
     # One whole segment and one that overlaps it.
     pcm = np.round(3000 * rng.standard_normal(segment_samples(model) + 250)).astype(np.int16)
     build = BuildFolder(folder, record)
-    run = run_segments(build, host, pcm, on="qemu", reporter=Reporter(enabled=False))
+    run = run_segments(build, host, pcm, on="emulator", reporter=Reporter(enabled=False))
     report = run.report
     assert report.bit_exact
     assert report.frames == 2 * FRAMES
@@ -113,6 +117,10 @@ def test_segments_through_the_image_equal_this_machine(dtype: str, tmp_path: Pat
     assert report.frame.mean > report.network.mean > 1000
     np.testing.assert_array_equal(run.pcm, enhance_integer(host, pcm))
     assert np.std(run.pcm[-250:]) > 10
+    if board == "stm32h747i_disco":
+        steps = {"imse_segment_analyze", "imse_segment_synthesize", "imse_network_invoke"}
+        assert steps < report.layers.keys()
+        assert sum(report.layers.values()) == pytest.approx(report.frame.mean, rel=0.01)
 
 
 def _quantized_host(wave: np.ndarray) -> HostModel:

@@ -69,7 +69,7 @@ def test_weights_in_ram_take_what_the_rest_leaves() -> None:
     assert plan.places["arena"] == "DTCM"
     assert plan.places["weights"] == "AXI_SRAM"
     assert plan.places["weights_image"] == "FLASH"
-    with pytest.raises(ModelTooBigError, match="the weights needs 900,000 bytes"):
+    with pytest.raises(ModelTooBigError, match="900,000 bytes of weights"):
         plan_memory(H7, memory(weights_bytes=900_000), options)
     with pytest.raises(FirmwareError, match="weights in 'rom'"):
         FirmwareOptions(weights_in="rom")
@@ -95,7 +95,7 @@ def test_what_does_not_fit_is_named_with_a_table(
 ) -> None:
     with pytest.raises(ModelTooBigError) as caught:
         plan_memory(H7, memory(**changes), OPTIONS)
-    assert f"the {item} needs" in caught.value.message
+    assert f"bytes of {item} are too many for" in caught.value.message
     assert region in caught.value.message
     assert "\n" not in caught.value.message
     assert f"+ {item}" in caught.value.table
