@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from imse_mcu.core.errors import ImseMcuError
 from imse_mcu.core.progress import Reporter
+from imse_mcu.core.quiet import native_chatter_hidden
 from keras_imse.errors import ConfigError
 from keras_imse.imse_config import ImseConfig, imse_config_from_dict
 from keras_imse.presets import load_preset
@@ -92,10 +93,10 @@ def convert(
             hint=f"for example {output.with_suffix(formats[0])}",
         )
     config = imse_config(model)
-    with reporter.stage(f"reading {source.name}"):
+    with reporter.stage(f"reading {source.name}"), native_chatter_hidden():
         tensors = _read(source, config)
         entries = check_tensors(tensors, where=str(source), config=config)
-    with reporter.stage(f"writing {output.name}"):
+    with reporter.stage(f"writing {output.name}"), native_chatter_hidden():
         if output.suffix == ".h5":
             _write_keras(tensors, output, config)
         else:

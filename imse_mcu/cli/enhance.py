@@ -48,6 +48,7 @@ def command(
     no_cache: bool,
 ) -> None:
     """Clean a recording or a folder of recordings on this machine."""
+    from imse_mcu.core.quiet import native_chatter_hidden
     from imse_mcu.enhancement import enhance_files, plan_files
     from imse_mcu.offline_host import OfflineHost, is_offline, load_offline
     from imse_mcu.quantization import QuantizationRequest, quantize
@@ -60,7 +61,7 @@ def command(
     kind: Precision = "int8" if precision == "int8" else "float"
     host: HostModel | OfflineHost
     if is_offline(model) and kind == "float" and segment_frames is None:
-        with session.reporter.stage(f"loading {model}"):
+        with session.reporter.stage(f"loading {model}"), native_chatter_hidden():
             host = load_offline(model, weights)
     else:
         request = QuantizationRequest(

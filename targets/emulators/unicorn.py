@@ -87,7 +87,7 @@ class UnicornMachine:
         target: The board and its microcontroller.
         elf_path: The linked image.
         count: Count instructions from the start.
-        hang_timeout_s: Longest host time for one uninterrupted run before the firmware counts as
+        hang_timeout_s: Longest host time without a byte to or from the firmware before it counts as
             hanging.
         compiled_counter: ``False`` forces the Python counter, ``None`` takes what is installed.
 
@@ -114,6 +114,7 @@ class UnicornMachine:
         self.target = target
         self.image = FirmwareImage(Path(elf_path))
         self._hang_timeout_us = int(hang_timeout_s * 1e6)
+        self._said = 0
         self._error: BusError | None = None
         self._access: tuple[str, int] | None = None
         self._idle_cycles = 0
@@ -256,7 +257,12 @@ class UnicornMachine:
                 self._pass_time(now)
                 if not self._over:
                     continue
-            elif not self._idle and (self._engine.query(UC_QUERY_TIMEOUT) or not self._sleeps()):
+            elif not self._idle and self._engine.query(UC_QUERY_TIMEOUT):
+                # The stop may come before a block that is counted already: an instruction or two.
+                if not self._talks():
+                    self._die(self._hang())
+                continue
+            elif not self._idle and not self._sleeps():
                 self._die(self._hang())
             return True
 
@@ -600,10 +606,15 @@ class UnicornMachine:
             hint=hint,
         )
 
+    def _talks(self) -> bool:
+        """Whether the firmware has sent something since the last call, such as its progress."""
+        before, self._said = self._said, self.uart.bytes_sent
+        return self._said > before
+
     def _hang(self) -> EmulatorError:
         pc = self._engine.reg_read(arm_const.UC_ARM_REG_PC)
         return EmulatorError(
-            f"the firmware ran for {self._hang_timeout_us / 1e6:g} s without waiting for the UART, "
+            f"the firmware ran for {self._hang_timeout_us / 1e6:g} s without using the UART, "
             f"last at 0x{pc:08x} in {self.image.function_at(pc)}",
             hint="it may wait for something the emulator does not model",
         )

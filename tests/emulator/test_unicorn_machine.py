@@ -193,6 +193,11 @@ def test_a_firmware_that_hangs_is_reported_with_its_place(build_program: Build) 
         ask(machine, b"h")
 
 
+def test_a_firmware_that_says_how_far_it_is_does_not_hang(build_program: Build) -> None:
+    machine = UnicornMachine(TARGET, build_program("services"), hang_timeout_s=0.5)
+    assert ask(machine, b"p") == b"." * 60
+
+
 @pytest.mark.parametrize(
     ("case", "address", "text"),
     [

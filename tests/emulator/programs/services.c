@@ -97,6 +97,13 @@ int main(void) {
         case 'h': /* hang */
             for (;;) {
             }
+        case 'p': /* long work that says how far it is */
+            for (int step = 0; step < 60; ++step) {
+                for (volatile uint32_t i = 0; i < 200000u; ++i) {
+                }
+                uart_put('.');
+            }
+            break;
         case 'w': /* sleep */
             __asm volatile("wfi");
             uart_put('W');
