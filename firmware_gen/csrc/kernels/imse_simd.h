@@ -82,6 +82,15 @@ static inline int32_t imse_ssat8(int32_t x) {
   return __ssat(x, 8);
 }
 
+static inline int32_t imse_ssat16(int32_t x) {
+  return __ssat(x, 16);
+}
+
+/* Sum within int32. */
+static inline int32_t imse_qadd(int32_t x, int32_t y) {
+  return __qadd(x, y);
+}
+
 #else
 
 static inline int32_t imse_low(int32_t x) {
@@ -136,6 +145,15 @@ static inline int32_t imse_ssat8(int32_t x) {
   return x < -128 ? -128 : (x > 127 ? 127 : x);
 }
 
+static inline int32_t imse_ssat16(int32_t x) {
+  return x < INT16_MIN ? INT16_MIN : (x > INT16_MAX ? INT16_MAX : x);
+}
+
+static inline int32_t imse_qadd(int32_t x, int32_t y) {
+  const int64_t sum = (int64_t)x + y;
+  return (int32_t)(sum < INT32_MIN ? INT32_MIN : (sum > INT32_MAX ? INT32_MAX : sum));
+}
+
 #endif
 
 /* Rounding parameters of one output channel: value * mantissa / 2^(31 + shift), shift at least 1,
@@ -155,6 +173,10 @@ static inline int32_t imse_scale_twice(int32_t twice, int32_t mantissa, int32_t 
 
 static inline int8_t imse_scale_s8(int32_t twice, int32_t mantissa, int32_t add, int32_t shift) {
   return (int8_t)imse_ssat8(imse_scale_twice(twice, mantissa, add, shift));
+}
+
+static inline int16_t imse_scale_s16(int32_t twice, int32_t mantissa, int32_t add, int32_t shift) {
+  return (int16_t)imse_ssat16(imse_scale_twice(twice, mantissa, add, shift));
 }
 
 #endif

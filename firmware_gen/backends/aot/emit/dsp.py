@@ -27,11 +27,13 @@ from firmware_gen.backends.aot.emit.portable import Emitter
 from firmware_gen.backends.aot.layout import Placement
 from firmware_gen.backends.aot.linear import sum_form
 from firmware_gen.backends.aot.loops import Loop
+from firmware_gen.backends.aot.multipliers import RANGES
 from firmware_gen.backends.aot.nodes import (
     Binary,
     Convolution,
     MatMul,
     Mean,
+    Multiplier,
     Prelu,
     Program,
     Value,
@@ -254,6 +256,8 @@ class DspEmitter(Emitter):
         parameters = scale_parameters(node.out, y.zero_point)
         full = (node.low, node.high) == FULL_RANGE
         other = node.kind not in ("add", "mul", "sub")
+        if y.dtype == "int16" and node.kind not in ("minimum", "maximum"):
+            return self._wide_pair(node) or super().binary(node)
         if y.dtype != "int8" or parameters is None or not full or other:
             return super().binary(node)
         if node.kind == "mul":
@@ -269,8 +273,39 @@ class DspEmitter(Emitter):
     def binary_kernel(self, node: Binary) -> str:
         name = super().binary_kernel(node)
         right = all(shift <= 0 for _, shift in (node.a, node.b, node.out))
-        there = name in ("imse_add_s16", "imse_mul_s16") and right
-        return f"{name}_dsp" if there else name
+        return "imse_add_s16_dsp" if name == "imse_add_s16" and right else name
+
+    def _wide_pair(self, node: Binary) -> list[str] | None:
+        """An element-wise operator on int16 values, or None."""
+        parameters = scale_parameters(node.out, 0)
+        if parameters is None or (node.low, node.high) != RANGES["int16"]:
+            return None
+        out = f"{{{', '.join(map(str, (0, *parameters)))}}}"
+        if node.kind in ("mul", "squared_difference") and not _doubles(parameters, node.out):
+            return None
+        if node.kind == "mul":
+            lines = [f"static const imse_scale_t p = {out};"]
+            return lines + self._stepped("imse_mul_s16_dsp", node, node.inputs)
+        if node.kind not in ("add", "sub", "squared_difference"):
+            return None
+        swapped = node.a != _EXACT_HALF
+        big_factor, small_factor = (node.b, node.a) if swapped else (node.a, node.b)
+        small = scale_parameters(small_factor, 0)
+        if big_factor != _EXACT_HALF or small is None:
+            return None
+        inputs = node.inputs[::-1] if swapped else node.inputs
+        members: dict[str, object] = {
+            "small": f"{{{', '.join(map(str, (0, *small)))}}}",
+            "out": out,
+        }
+        if node.kind == "squared_difference":
+            lines = struct("imse_square_s16_dsp_t", members)
+            return lines + self._stepped("imse_squared_difference_s16_dsp", node, inputs)
+        signs = (1, -1 if node.kind == "sub" else 1)
+        big_sign, small_sign = signs[::-1] if swapped else signs
+        members |= {"big_factor": big_sign * (1 << 15), "small_factor": 2 * small_sign}
+        lines = struct("imse_sum_s16_dsp_t", members)
+        return lines + self._stepped("imse_sum_s16_dsp", node, inputs)
 
     def _product(self, node: Binary, parameters: tuple[int, int, int]) -> list[str]:
         rows = self._product_rows(node, node.inputs, parameters)
@@ -357,6 +392,17 @@ class DspEmitter(Emitter):
             )
         kind = f"imse_{'mul' if node.kind == 'mul' else 'sum' if not stepped else 'add'}_dsp_t"
         return struct(kind, {**members, "n": loops.count}) + looped(loops.loops, [call])
+
+    def _stepped(self, kernel: str, node: Binary, inputs: tuple[int, ...]) -> list[str]:
+        """A kernel on two vectors with any steps that takes the number of elements at last."""
+        loops = self.nest(node.outputs[0], inputs, (False, False))
+        first, second = (
+            f"{self.at(index)}{advance(loops.loops, i + 1)}, {loops.steps[i + 1]}"
+            for i, index in enumerate(inputs)
+        )
+        out = f"{self.at(node.outputs[0])}{advance(loops.loops, 0)}"
+        call = f"{self.source.kernel(kernel)}(&p, {first}, {second}, {out}, {loops.count});"
+        return looped(loops.loops, [call])
 
     def _line(self, node: Binary, inputs: tuple[int, ...]) -> list[str] | None:
         """A sum with one multiplication; the second operand is looked up."""
@@ -500,3 +546,11 @@ class DspEmitter(Emitter):
     def _matmul_size(self, node: MatMul, y: Value) -> tuple[int, int]:
         a = self.value(node.inputs[0])
         return a.shape[-2 if node.transpose_a else -1], y.shape[-1]
+
+
+def _doubles(parameters: tuple[int, int, int], factor: Multiplier) -> bool:
+    """Whether 2**30, doubled within 32 bits, is still rounded as the interpreter rounds it."""
+    mantissa, add, shift = parameters
+    high = (((1 << 31) - 1) * mantissa + (1 << 31)) >> 32
+    top = RANGES["int16"][1]
+    return min((high + add) >> shift, top) == min(multiply(1 << 30, factor), top)

@@ -510,6 +510,7 @@ WITH_DSP_KERNELS = [
     mean_of_part,
     prelu,
     squared_difference,
+    wide_squared_difference,
     wide_conv,
     *FUSED,
 ]
