@@ -56,6 +56,10 @@ static inline int32_t imse_smlad(int32_t x, int32_t y, int32_t sum) {
   return __smlad(x, y, sum);
 }
 
+static inline int64_t imse_smlald(int32_t x, int32_t y, int64_t sum) {
+  return __smlald(x, y, sum);
+}
+
 /* sum + the product of the low halves. */
 static inline int32_t imse_smlabb(int32_t x, int32_t y, int32_t sum) {
   return __smlabb(x, y, sum);
@@ -123,6 +127,10 @@ static inline int32_t imse_sxtab16_high(int32_t x, uint32_t y) {
 
 static inline int32_t imse_smlad(int32_t x, int32_t y, int32_t sum) {
   return sum + imse_low(x) * imse_low(y) + imse_high(x) * imse_high(y);
+}
+
+static inline int64_t imse_smlald(int32_t x, int32_t y, int64_t sum) {
+  return sum + (int64_t)imse_low(x) * imse_low(y) + (int64_t)imse_high(x) * imse_high(y);
 }
 
 static inline int32_t imse_smlabb(int32_t x, int32_t y, int32_t sum) {

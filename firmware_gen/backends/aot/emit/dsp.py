@@ -21,6 +21,7 @@ from firmware_gen.backends.aot.emit.dsp_packing import (
     pack_three_rows,
     pack_wide,
     scale_parameters,
+    wide_factor,
     wide_scales,
 )
 from firmware_gen.backends.aot.emit.portable import Emitter
@@ -488,6 +489,8 @@ class DspEmitter(Emitter):
         y = self.value(node.outputs[0])
         parameters = scale_parameters(node.out, y.zero_point)
         depth, cols = self._matmul_size(node, y)
+        if y.dtype == "int16":
+            return self._wide_product(node, depth, cols) or super().matmul(node)
         if y.dtype != "int8" or parameters is None or depth * 255 * 255 >= SUM_LIMIT:
             return super().matmul(node)
         a, b = (self.value(index) for index in node.inputs)
@@ -512,6 +515,37 @@ class DspEmitter(Emitter):
             f"{self.source.kernel('imse_matmul_s8_dsp')}(&p, "
             f"{self.at(a.index)}{advance(loops, 1)}, {self.at(b.index)}{advance(loops, 2)}, "
             f"{self.at(y.index)}{advance(loops, 0)});"
+        )
+        return lines + looped(loops, [call])
+
+    def _wide_product(self, node: MatMul, depth: int, cols: int) -> list[str] | None:
+        """A matrix product of int16 values, or None."""
+        a, b = (self.value(index) for index in node.inputs)
+        y = self.value(node.outputs[0])
+        loops, strides = self.matmul_strides(node)
+        factor = wide_factor(node.out, depth)
+        even = depth % 2 == cols % 2 == y.shape[-2] % 2 == 0
+        if factor is None or not even or strides.pop("b_col") != 1:
+            return None
+        kernel = "imse_matmul_s16_dsp"
+        if strides["a_col"] != 1:
+            kernel = "imse_matmul_across_s16_dsp"
+            if strides["a_row"] != 1:
+                return None
+        lines = struct(
+            "imse_matmul_s16_dsp_t",
+            {
+                "factor": factor[0],
+                "shift": factor[1],
+                "rows": y.shape[-2],
+                "depth": depth,
+                "cols": cols,
+                **strides,
+            },
+        )
+        call = (
+            f"{self.source.kernel(kernel)}(&p, {self.at(a.index)}{advance(loops, 1)}, "
+            f"{self.at(b.index)}{advance(loops, 2)}, {self.at(y.index)}{advance(loops, 0)});"
         )
         return lines + looped(loops, [call])
 

@@ -115,9 +115,32 @@ def wide_scales(program: Program, node: Convolution) -> list[tuple[int, int, int
         total = 15 - shift
         if abs(bias) + (int(size) << 15) >= 1 << 31 or total < 1:
             return None
-        reduced = (mantissa + (1 << 15)) >> 16 if mantissa < _LARGEST_MANTISSA else 0x7FFF
-        rows.append((bias, reduced, total))
+        rows.append((bias, _reduced(mantissa), total))
     return rows
+
+
+def wide_factor(factor: Multiplier, depth: int) -> tuple[int, int] | None:
+    """Factor and shift of sums of ``depth`` products of int16 values.
+
+    Args:
+        factor: Fixed-point multiplier of the sums.
+        depth: Number of products.
+
+    Returns:
+        ``sum * factor / 2**(32 + shift)`` is what the interpreter computes; None where that does
+        not fit 64 bits.
+    """
+    mantissa, shift = factor
+    reduced, total = _reduced(mantissa), 15 - shift
+    more = max(33 - total, 0)
+    if more > 15 or total > 62 or (reduced * depth << 30 + more) >= 1 << 62:
+        return None
+    return reduced << more, total + more - 32
+
+
+def _reduced(mantissa: int) -> int:
+    """The upper 16 bits of a mantissa, rounded."""
+    return (mantissa + (1 << 15)) >> 16 if mantissa < _LARGEST_MANTISSA else 0x7FFF
 
 
 def pack_wide(weights: np.ndarray, scales: Sequence[Sequence[int]]) -> np.ndarray:

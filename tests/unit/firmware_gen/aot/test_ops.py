@@ -500,6 +500,7 @@ WITH_DSP_KERNELS = [
     wide_conv,
     wide_binary,
     wide_broadcast,
+    wide_matmul,
     pointwise,
     grouped,
     depthwise,
