@@ -103,6 +103,20 @@ def _binary(kind: str) -> test_ops.Maker:
     return make
 
 
+def _wide(kind: str) -> test_ops.Maker:
+    def make(b: GraphBuilder) -> TensorNode:
+        x = b.input((1, 32, 64, 16))
+        first = b.strided_slice(x, [0, 0, 0, 0], [1, 16, 64, 16])
+        second = b.strided_slice(x, [0, 16, 0, 0], [1, 32, 64, 16])
+        a, c = (
+            b.requant(part, "int16", scale, 0)
+            for part, scale in ((first, 0.05 / 200), (second, 0.03 / 200))
+        )
+        return b.binary(kind, a, c, 0.06 / 150)
+
+    return make
+
+
 def _matmul(b: GraphBuilder) -> TensorNode:
     x = b.input((1, 1, 2 * 64, 64))
     first = b.strided_slice(x, [0, 0, 0, 0], [1, 1, 64, 64])
@@ -133,11 +147,11 @@ def _fused_prelu(b: GraphBuilder) -> TensorNode:
 _PIXELS = 16 * 64
 _ELEMENTS = _PIXELS * 16
 COSTS = {
-    "conv 3x3": (_conv(16, (3, 3)), "_conv", _ELEMENTS * 144, 0.85),
-    "conv 3x3 stride 2": (_conv(16, (3, 3), stride=(2, 2)), "_conv", _ELEMENTS * 36, 0.9),
-    "conv 3x3 dilation 2": (_conv(16, (3, 3), dilation=(2, 2)), "_conv", _ELEMENTS * 144, 0.9),
-    "conv 3x3, 4 groups": (_conv(16, (3, 3), groups=4), "_conv", _ELEMENTS * 36, 2.1),
-    "conv 1x1": (_conv(32, (1, 1)), "_conv", _PIXELS * 16 * 32, 1.3),
+    "conv 3x3": (_conv(16, (3, 3)), "_conv", _ELEMENTS * 144, 0.82),
+    "conv 3x3 stride 2": (_conv(16, (3, 3), stride=(2, 2)), "_conv", _ELEMENTS * 36, 0.82),
+    "conv 3x3 dilation 2": (_conv(16, (3, 3), dilation=(2, 2)), "_conv", _ELEMENTS * 144, 0.83),
+    "conv 3x3, 4 groups": (_conv(16, (3, 3), groups=4), "_conv", _ELEMENTS * 36, 1.5),
+    "conv 1x1": (_conv(32, (1, 1)), "_conv", _PIXELS * 16 * 32, 1.2),
     "depthwise 3x3": (_conv(0, (3, 3), depthwise=True), "_depthwise", _ELEMENTS * 9, 3.0),
     "depthwise 1x11": (_conv(0, (1, 11), depthwise=True), "_depthwise", _ELEMENTS * 11, 3.0),
     "depthwise 11x1": (_conv(0, (11, 1), depthwise=True), "_depthwise", _ELEMENTS * 11, 3.0),
@@ -147,10 +161,12 @@ COSTS = {
         _ELEMENTS * 9,
         3.3,
     ),
-    "conv 1x1 with prelu": (_fused_prelu, "_conv", _PIXELS * 16 * 32, 1.5),
-    "matmul": (_matmul, "_matmul", 64**3, 1.5),
+    "conv 1x1 with prelu": (_fused_prelu, "_conv", _PIXELS * 16 * 32, 1.35),
+    "matmul": (_matmul, "_matmul", 64**3, 1.0),
     "add": (_binary("ADD"), "_add", _ELEMENTS, 7.0),
     "mul": (_binary("MUL"), "_mul", _ELEMENTS, 9.3),
+    "add, int16": (_wide("ADD"), "_add", _ELEMENTS, 21.0),
+    "mul, int16": (_wide("MUL"), "_mul", _ELEMENTS, 14.0),
     "logistic": (_unary("LOGISTIC"), "_table", _ELEMENTS, 5.0),
     "prelu": (_prelu, "_prelu", _ELEMENTS, 14.1),
 }
