@@ -41,7 +41,7 @@ CYCLES_PER_INSTRUCTION: dict[str, InstructionRate] = {
 }
 """Core -> rate; cores without a published figure have none."""
 
-SEGMENT_INSTRUCTIONS_PER_MAC: dict[str, float] = {"dsp": 4.85, "mve": 3.2}
+SEGMENT_INSTRUCTIONS_PER_MAC: dict[str, float] = {"dsp": 3.01, "mve": 3.2}
 """Kernel set -> instructions per MAC of a network over segments with recipe imse, where int16
 operators and norms take more than the products: counted on QEMU (mps2_an500, mps3_an547) in the
 images for 16 frames."""
