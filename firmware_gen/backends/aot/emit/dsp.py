@@ -6,7 +6,7 @@ the fast one: multipliers of one half or more, sums that could exceed 30 bits, f
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from math import lcm
 
@@ -19,22 +19,18 @@ from firmware_gen.backends.aot.emit.dsp_packing import (
     pack_dense,
     pack_depthwise,
     pack_three_rows,
-    pack_wide,
     scale_parameters,
-    wide_factor,
     wide_scales,
 )
-from firmware_gen.backends.aot.emit.portable import Emitter
+from firmware_gen.backends.aot.emit.dsp_wide import EXACT_HALF, WideDspLayers
 from firmware_gen.backends.aot.layout import Placement
 from firmware_gen.backends.aot.linear import sum_form
 from firmware_gen.backends.aot.loops import Loop
-from firmware_gen.backends.aot.multipliers import RANGES
 from firmware_gen.backends.aot.nodes import (
     Binary,
     Convolution,
     MatMul,
     Mean,
-    Multiplier,
     Prelu,
     Program,
     Value,
@@ -46,10 +42,9 @@ from firmware_gen.backends.fixedpoint import clamp, multiply
 _SHORT_RUN = 4
 _STRIP_COLUMNS = 26
 _MEAN_ROWS = 256  # as many int8 values fit a sum of 16 bits
-_EXACT_HALF = (1 << 30, 0)
 
 
-class DspEmitter(Emitter):
+class DspEmitter(WideDspLayers):
     """Writes the layers with the DSP kernels where they apply."""
 
     @staticmethod
@@ -67,7 +62,7 @@ class DspEmitter(Emitter):
     def convolution(self, node: Convolution) -> list[str]:
         wide = wide_scales(self.program, node)
         if wide is not None:
-            return self._wide(node, wide)
+            return self.wide_convolution(node, wide)
         scales = channel_scales(self.program, node)
         if node.outputs[0] in self.windows or scales is None:
             return super().convolution(node)
@@ -143,41 +138,7 @@ class DspEmitter(Emitter):
         out = f"{self.address(spot, 'int8')}{advance(loops, 0)}"
         self.source.kernel("imse_pixels_s8_dsp")
         moved = advance(loops, 1)
-        return lines + looped(loops, self._tapped("imse_conv_s8_dsp", node, taps, moved, out))
-
-    def _wide(self, node: Convolution, scales: list[tuple[int, int, int]]) -> list[str]:
-        """A convolution of int16 values."""
-        x = self.place(node.inputs[0])
-        channels, _, columns, depth = node.weights.shape
-        merge = node.dilations[1] == 1 and x.strides[2] == depth and columns > 1
-        taps, columns_per_run = self.taps(node, merge=merge)
-        loops, pixels, step, pitch = self.pixels(node)
-        run = columns_per_run * depth
-        packed = pack_wide(node.weights.reshape(channels, len(taps), run), scales)
-        lines = struct(
-            "imse_conv_s16_dsp_t",
-            {
-                "weights": self.source.constant(f"weights_{self.index:03d}", packed),
-                "scratch": self.scratch(4 * len(taps) * -(-run // 4)),
-                "low": node.low,
-                "high": node.high,
-                "taps": len(taps),
-                "run": run,
-                "pixels": pixels,
-                "step": step,
-                "out_channels": channels,
-                "out_pitch": pitch,
-            },
-        )
-        out = f"{self.at(node.outputs[0])}{advance(loops, 0)}"
-        calls = self._tapped("imse_conv_s16_dsp", node, taps, advance(loops, 1), out)
-        return lines + looped(loops, calls)
-
-    def _tapped(
-        self, kernel: str, node: Convolution, taps: Sequence[str], moved: str, out: str
-    ) -> list[str]:
-        call = f"{self.source.kernel(kernel)}(&p, tap, {out});"
-        return [*self.tap_array(node, taps, moved), call]
+        return lines + looped(loops, self.tapped("imse_conv_s8_dsp", node, taps, moved, out))
 
     def _strips(self, node: Convolution, scales: list[tuple[int, int, int, int]]) -> list[str]:
         """A depthwise convolution; few channels are taken as more channels of fewer pixels."""
@@ -213,7 +174,7 @@ class DspEmitter(Emitter):
                 "out_pitch": own_pitch,
             },
         )
-        call = self._tapped("imse_dwconv_s8_dsp", node, taps, advance(loops, 1), out)
+        call = self.tapped("imse_dwconv_s8_dsp", node, taps, advance(loops, 1), out)
         return lines + looped(loops, call + copy)
 
     def _slides(self, node: Convolution) -> bool:
@@ -249,7 +210,7 @@ class DspEmitter(Emitter):
         )
         out = f"{self.at(node.outputs[0])}{advance(loops, 0)}"
         moved = advance(loops, 1)
-        rows = self._tapped("imse_dwconv3_s8_dsp", node, taps[::columns], moved, out)
+        rows = self.tapped("imse_dwconv3_s8_dsp", node, taps[::columns], moved, out)
         return lines + looped(loops, rows)
 
     def binary(self, node: Binary) -> list[str]:
@@ -258,7 +219,7 @@ class DspEmitter(Emitter):
         full = (node.low, node.high) == FULL_RANGE
         other = node.kind not in ("add", "mul", "sub")
         if y.dtype == "int16" and node.kind not in ("minimum", "maximum"):
-            return self._wide_pair(node) or super().binary(node)
+            return self.wide_pair(node) or super().binary(node)
         if y.dtype != "int8" or parameters is None or not full or other:
             return super().binary(node)
         if node.kind == "mul":
@@ -270,43 +231,6 @@ class DspEmitter(Emitter):
             or self._sum(node, parameters)
             or super().binary(node)
         )
-
-    def binary_kernel(self, node: Binary) -> str:
-        name = super().binary_kernel(node)
-        right = all(shift <= 0 for _, shift in (node.a, node.b, node.out))
-        return "imse_add_s16_dsp" if name == "imse_add_s16" and right else name
-
-    def _wide_pair(self, node: Binary) -> list[str] | None:
-        """An element-wise operator on int16 values, or None."""
-        parameters = scale_parameters(node.out, 0)
-        if parameters is None or (node.low, node.high) != RANGES["int16"]:
-            return None
-        out = f"{{{', '.join(map(str, (0, *parameters)))}}}"
-        if node.kind in ("mul", "squared_difference") and not _doubles(parameters, node.out):
-            return None
-        if node.kind == "mul":
-            lines = [f"static const imse_scale_t p = {out};"]
-            return lines + self._stepped("imse_mul_s16_dsp", node, node.inputs)
-        if node.kind not in ("add", "sub", "squared_difference"):
-            return None
-        swapped = node.a != _EXACT_HALF
-        big_factor, small_factor = (node.b, node.a) if swapped else (node.a, node.b)
-        small = scale_parameters(small_factor, 0)
-        if big_factor != _EXACT_HALF or small is None:
-            return None
-        inputs = node.inputs[::-1] if swapped else node.inputs
-        members: dict[str, object] = {
-            "small": f"{{{', '.join(map(str, (0, *small)))}}}",
-            "out": out,
-        }
-        if node.kind == "squared_difference":
-            lines = struct("imse_square_s16_dsp_t", members)
-            return lines + self._stepped("imse_squared_difference_s16_dsp", node, inputs)
-        signs = (1, -1 if node.kind == "sub" else 1)
-        big_sign, small_sign = signs[::-1] if swapped else signs
-        members |= {"big_factor": big_sign * (1 << 15), "small_factor": 2 * small_sign}
-        lines = struct("imse_sum_s16_dsp_t", members)
-        return lines + self._stepped("imse_sum_s16_dsp", node, inputs)
 
     def _product(self, node: Binary, parameters: tuple[int, int, int]) -> list[str]:
         rows = self._product_rows(node, node.inputs, parameters)
@@ -394,17 +318,6 @@ class DspEmitter(Emitter):
         kind = f"imse_{'mul' if node.kind == 'mul' else 'sum' if not stepped else 'add'}_dsp_t"
         return struct(kind, {**members, "n": loops.count}) + looped(loops.loops, [call])
 
-    def _stepped(self, kernel: str, node: Binary, inputs: tuple[int, ...]) -> list[str]:
-        """A kernel on two vectors with any steps that takes the number of elements at last."""
-        loops = self.nest(node.outputs[0], inputs, (False, False))
-        first, second = (
-            f"{self.at(index)}{advance(loops.loops, i + 1)}, {loops.steps[i + 1]}"
-            for i, index in enumerate(inputs)
-        )
-        out = f"{self.at(node.outputs[0])}{advance(loops.loops, 0)}"
-        call = f"{self.source.kernel(kernel)}(&p, {first}, {second}, {out}, {loops.count});"
-        return looped(loops.loops, [call])
-
     def _line(self, node: Binary, inputs: tuple[int, ...]) -> list[str] | None:
         """A sum with one multiplication; the second operand is looked up."""
         y = self.value(node.outputs[0])
@@ -422,10 +335,10 @@ class DspEmitter(Emitter):
 
     def _sum(self, node: Binary, parameters: tuple[int, int, int]) -> list[str] | None:
         first, second = node.inputs
-        swapped = node.a != _EXACT_HALF
+        swapped = node.a != EXACT_HALF
         big, small = (second, first) if swapped else (first, second)
         big_factor, small_factor = (node.b, node.a) if swapped else (node.a, node.b)
-        if big_factor != _EXACT_HALF:
+        if big_factor != EXACT_HALF:
             return None
         big_value, small_value = self.value(big), self.value(small)
         subtract = node.kind == "sub"
@@ -490,7 +403,7 @@ class DspEmitter(Emitter):
         parameters = scale_parameters(node.out, y.zero_point)
         depth, cols = self._matmul_size(node, y)
         if y.dtype == "int16":
-            return self._wide_product(node, depth, cols) or super().matmul(node)
+            return self.wide_product(node, depth, cols) or super().matmul(node)
         if y.dtype != "int8" or parameters is None or depth * 255 * 255 >= SUM_LIMIT:
             return super().matmul(node)
         a, b = (self.value(index) for index in node.inputs)
@@ -515,37 +428,6 @@ class DspEmitter(Emitter):
             f"{self.source.kernel('imse_matmul_s8_dsp')}(&p, "
             f"{self.at(a.index)}{advance(loops, 1)}, {self.at(b.index)}{advance(loops, 2)}, "
             f"{self.at(y.index)}{advance(loops, 0)});"
-        )
-        return lines + looped(loops, [call])
-
-    def _wide_product(self, node: MatMul, depth: int, cols: int) -> list[str] | None:
-        """A matrix product of int16 values, or None."""
-        a, b = (self.value(index) for index in node.inputs)
-        y = self.value(node.outputs[0])
-        loops, strides = self.matmul_strides(node)
-        factor = wide_factor(node.out, depth)
-        even = depth % 2 == cols % 2 == y.shape[-2] % 2 == 0
-        if factor is None or not even or strides.pop("b_col") != 1:
-            return None
-        kernel = "imse_matmul_s16_dsp"
-        if strides["a_col"] != 1:
-            kernel = "imse_matmul_across_s16_dsp"
-            if strides["a_row"] != 1:
-                return None
-        lines = struct(
-            "imse_matmul_s16_dsp_t",
-            {
-                "factor": factor[0],
-                "shift": factor[1],
-                "rows": y.shape[-2],
-                "depth": depth,
-                "cols": cols,
-                **strides,
-            },
-        )
-        call = (
-            f"{self.source.kernel(kernel)}(&p, {self.at(a.index)}{advance(loops, 1)}, "
-            f"{self.at(b.index)}{advance(loops, 2)}, {self.at(y.index)}{advance(loops, 0)});"
         )
         return lines + looped(loops, [call])
 
@@ -580,11 +462,3 @@ class DspEmitter(Emitter):
     def _matmul_size(self, node: MatMul, y: Value) -> tuple[int, int]:
         a = self.value(node.inputs[0])
         return a.shape[-2 if node.transpose_a else -1], y.shape[-1]
-
-
-def _doubles(parameters: tuple[int, int, int], factor: Multiplier) -> bool:
-    """Whether 2**30, doubled within 32 bits, is still rounded as the interpreter rounds it."""
-    mantissa, add, shift = parameters
-    high = (((1 << 31) - 1) * mantissa + (1 << 31)) >> 32
-    top = RANGES["int16"][1]
-    return min((high + add) >> shift, top) == min(multiply(1 << 30, factor), top)
