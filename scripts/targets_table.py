@@ -15,10 +15,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from imse_mcu.buildfolder import BuildFolder
 from imse_mcu.core.errors import ImseMcuError
 from imse_mcu.core.files import write_text
 from imse_mcu.core.progress import Reporter
 from imse_mcu.pipeline import BuildRequest, build
+from imse_mcu.planning import plan_one
 from imse_mcu.quantization import QuantizationRequest
 from targets.loader import list_targets, load_target
 from targets.model import Target
@@ -27,7 +29,7 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "targets.md"
 BEGIN, END = "<!-- table: scripts/targets_table.py -->", "<!-- end of the table -->"
 HEAD = (
     "| target | core, MHz | built, linked | ran, bit-exact | instructions per frame "
-    "| RAM bytes | flash bytes | real-time factor | how run |"
+    "| RAM bytes | flash bytes | planned RAM, flash | real-time factor | how run |"
 )
 
 
@@ -54,7 +56,14 @@ def report_of(target: Target, work: Path, reuse: bool, reporter: Reporter) -> di
     return data
 
 
-def row(target: Target, report: dict[str, Any]) -> str:
+def planned(target: Target, report: dict[str, Any], folder: Path) -> str:
+    """How far ``imse-mcu plan`` was off."""
+    plan = plan_one(BuildFolder.open(folder).host_model().quantized, target)
+    pairs = ((plan.ram_bytes, report["ram_bytes"]), (plan.flash_bytes, report["flash_bytes"]))
+    return ", ".join(f"{100 * (ours or 0) / real['total'] - 100:+.1f} %" for ours, real in pairs)
+
+
+def row(target: Target, report: dict[str, Any], folder: Path) -> str:
     """One line of the table."""
     exact = {True: "yes", False: "**no**", None: "no"}[report["bit_exact"]]
     counted = report["instructions_per_frame"]
@@ -66,6 +75,7 @@ def row(target: Target, report: dict[str, Any]) -> str:
         f"{counted:,}" if counted else "-",
         f"{report['ram_bytes']['total']:,}",
         f"{report['flash_bytes']['total']:,}",
+        planned(target, report, folder),
         f"{report['real_time_factor']:.2f}",
         how_run(target),
     ]
@@ -98,9 +108,9 @@ def main() -> int:
             continue
         if report["bit_exact"] is not True:
             status = 1
-        rows[target.name] = row(target, report)
+        rows[target.name] = row(target, report, arguments.work / target.name)
         print(rows[target.name], flush=True)
-        table = "\n".join([HEAD, "|---" * 9 + "|", *(rows[name] for name in sorted(rows))])
+        table = "\n".join([HEAD, "|---" * 10 + "|", *(rows[name] for name in sorted(rows))])
         start, end = page.index(BEGIN) + len(BEGIN), page.index(END)
         write_text(PAGE, f"{page[:start]}\n\n{table}\n\n{page[end:]}")
     return status

@@ -38,7 +38,7 @@ def command(session: Session, name: str | None) -> None:
             size(t.mcu.flash_bytes),
             size(t.mcu.ram_bytes),
             "yes" if t.mcu.family in platform_families() else "plan only",
-            t.board.emulator.kind if t.board.emulator else "none",
+            _emulator(t, "{kind}"),
             t.title,
         )
         for t in targets
@@ -64,7 +64,7 @@ def _details(target: Target) -> str:
     uart = board.uart
     pins = f" on {uart.tx_pin}/{uart.rx_pin}" if uart.tx_pin else ""
     caches = f"{size(mcu.icache_bytes)} I, {size(mcu.dcache_bytes)} D"
-    emulator = f"{board.emulator.kind} ({board.emulator.machine})" if board.emulator else "none"
+    emulator = _emulator(target, "{kind} ({machine})")
     speed = f"{mcu.macs_per_cycle.value:g} int8 MAC/cycle (model: {mcu.macs_per_cycle.source})"
     lines = [
         f"{target.name}: {target.title}",
@@ -78,6 +78,15 @@ def _details(target: Target) -> str:
         table(("region", "origin", "size", "kind", "holds", "source"), regions, left=(0, 3, 4, 5)),
     ]
     return "\n".join(lines)
+
+
+def _emulator(target: Target, form: str) -> str:
+    """Says what emulates a board, and whether it is that board."""
+    emulator = target.board.emulator
+    if emulator is None:
+        return "none"
+    text = form.format(kind=emulator.kind, machine=emulator.machine)
+    return f"{text}, stand-in" if emulator.stand_in else text
 
 
 def _yes(flag: bool) -> str:
