@@ -102,6 +102,13 @@ def train(
     show_default=True,
     help="End after so many validations without a better one; 0: never.",
 )
+@click.option(
+    "--near-clean",
+    type=click.FloatRange(0.0, 1.0),
+    default=0.12,
+    show_default=True,
+    help="Share of items that are almost clean and must stay as they are.",
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option(
     "--waveform",

@@ -265,9 +265,9 @@ class Mixer:
         level = 10 ** (rng.uniform(-40.0, -12.0) / 20)
         speech *= np.float32(level / (np.sqrt(np.mean(speech**2)) + 1e-6))
         noise *= np.float32(level * 10 ** (-snr_db / 20) / (np.sqrt(np.mean(noise**2)) + 1e-8))
-        if low_end:
+        if low_end and snr_db <= 20.0:  # what is almost clean stays so
             rumble = self._rumble()
-            rumble_db = rng.uniform(-25.0, 8.0) - max(0.0, snr_db - 20.0)
+            rumble_db = rng.uniform(-25.0, 8.0)
             rumble *= np.float32(level * 10 ** (rumble_db / 20) / np.sqrt(np.mean(rumble**2)))
             noise += rumble
         kind = rng.random()

@@ -160,11 +160,12 @@ def test_the_perceptual_loss_is_refused(
         Trainer(small_config, run, corpus_dir, tmp_path)
 
 
-def test_a_share_of_items_is_almost_clean(corpus_dir: Path) -> None:
+@pytest.mark.parametrize("low_end", [0.0, 1.0])
+def test_a_share_of_items_is_almost_clean(corpus_dir: Path, low_end: float) -> None:
     corpus = load_corpus(corpus_dir, "train")
 
     def ratios(near_clean: float) -> np.ndarray:
-        mixer = Mixer(corpus, 8000, seed=5, near_clean=near_clean)
+        mixer = Mixer(corpus, 8000, seed=5, near_clean=near_clean, low_end=low_end)
         items = [mixer.item() for _ in range(60)]
         powers = [(np.mean(c**2), np.mean((n - c) ** 2)) for c, n in items]
         return np.array([10 * np.log10(c / n) for c, n in powers if c > 0 and n > 0])
