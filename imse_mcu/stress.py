@@ -29,7 +29,8 @@ LEVELS_DBFS = (-50.0, -40.0, -30.0, -20.0)
 LOUDEST_PEAK_DBFS = -3.0
 
 MAX_PAIRS = 4
-SECONDS = 4
+#: Long enough for whole utterances: scores of a sentence cut short say little.
+SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def stress(
 
     Args:
         folder: Build folder.
-        pairs: Recordings; the first ``most`` are used, four seconds of each.
+        pairs: Recordings; the first ``most`` are used, ten seconds of each.
         reporter: Progress.
         most: Number of recordings.
         engine: What computes int8, see :data:`imse_mcu.engines.ENGINES`.
