@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,13 +15,13 @@ from keras_imse.config import FrontendConfig
 Wave = np.ndarray
 
 
+@dataclass(frozen=True)
 class FakeHost:
     """A model that is a function of the waveform."""
 
-    frontend = FrontendConfig()
-
-    def __init__(self, function: Callable[[Wave], Wave]) -> None:
-        self.function = function
+    function: Callable[[Wave], Wave]
+    engine: str = "tflm"
+    frontend: FrontendConfig = FrontendConfig()
 
     def enhance(self, samples: Wave, precision: str) -> Wave:
         assert precision == "int8"
