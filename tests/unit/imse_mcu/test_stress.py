@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ class FakeHost:
 
     function: Callable[[Wave], Wave]
     engine: str = "tflm"
-    frontend: FrontendConfig = FrontendConfig()
+    frontend: ClassVar[FrontendConfig] = FrontendConfig()
 
     def enhance(self, samples: Wave, precision: str) -> Wave:
         assert precision == "int8"
