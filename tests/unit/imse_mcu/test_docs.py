@@ -69,3 +69,31 @@ def test_versions_in_constraints_satisfy_the_project(repository: Path) -> None:
         requirement = Requirement(text)
         version = pinned[requirement.name.lower().replace("_", "-")]
         assert requirement.specifier.contains(version, prereleases=True), text
+
+
+def test_every_board_is_on_one_page_with_its_pins_and_flash_tools(repository: Path) -> None:
+    from targets.loader import list_targets
+    from targets.runners import RUNNERS
+
+    titles = {
+        "jlink": "J-Link",
+        "openocd": "OpenOCD",
+        "pyocd": "pyOCD",
+        "stlink": "stlink",
+        "stm32cubeprogrammer": "STM32CubeProgrammer",
+    }
+    pages = [path.read_text("utf-8") for path in (repository / "docs" / "targets").glob("*.md")]
+    rows = [line for page in pages for line in page.splitlines() if line.startswith("| ")]
+    for target in list_targets():
+        (row,) = [line for line in rows if f"(`{target.name}`)" in line]
+        uart = target.board.uart
+        expected = {uart.peripheral, uart.tx_pin, uart.rx_pin} - {None}
+        expected |= {f"`{alias}`" for alias in target.aliases}
+        expected |= {
+            title for name, title in titles.items() if not RUNNERS.get(name)().unsupported(target)
+        }
+        assert [word for word in expected if word not in row] == [], target.name
+        unable = {
+            title for name, title in titles.items() if RUNNERS.get(name)().unsupported(target)
+        }
+        assert [title for title in unable if title in row.split("|")[-2]] == [], target.name
