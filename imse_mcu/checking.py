@@ -14,6 +14,7 @@ from imse_mcu.core.audio_io import EXTENSIONS, read_audio, to_pcm16
 from imse_mcu.core.errors import ImseMcuError
 from imse_mcu.core.progress import Reporter
 from imse_mcu.device import Device, open_device
+from imse_mcu.engines import ENGINES
 from imse_mcu.host import HostModel
 from imse_mcu.running import mismatching_frames, stream
 from imse_mcu.segment_host import segment_frames
@@ -84,7 +85,7 @@ def check_build(
         The report; ``passed`` tells whether the limits are met.
 
     Raises:
-        ImageMismatchError: A frame of the image differs from the TFLM host interpreter.
+        ImageMismatchError: A frame of the image differs from what the engine computes.
         ImseMcuError: If the folder is no build, or a recording cannot be used.
     """
     from quantize.accuracy import check_accuracy, read_pair
@@ -128,7 +129,7 @@ def _through_image(
     enhanced, results = stream(device, to_pcm16(noisy), host.frontend.hop, lambda done, total: None)
     wrong = mismatching_frames(host, results)
     if wrong:
-        raise _mismatch(device.place, len(wrong), len(results), wrong[0])
+        raise _mismatch(host, device.place, len(wrong), len(results), wrong[0])
     return enhanced.astype(np.float32) / np.float32(32768.0)
 
 
@@ -143,14 +144,16 @@ def _segments_through_image(
     report = run.report
     if report.first_mismatch is not None:
         raise _mismatch(
-            report.place, report.mismatching_frames, report.frames, report.first_mismatch
+            host, report.place, report.mismatching_frames, report.frames, report.first_mismatch
         )
     return run.pcm.astype(np.float32) / np.float32(32768.0)
 
 
-def _mismatch(place: str, wrong: int, frames: int, first: int) -> ImageMismatchError:
+def _mismatch(
+    host: HostModel, place: str, wrong: int, frames: int, first: int
+) -> ImageMismatchError:
     return ImageMismatchError(
-        f"the image on {place} differs from the TFLM interpreter in {wrong} of {frames} frames, "
+        f"the image on {place} differs from {ENGINES[host.engine]} in {wrong} of {frames} frames, "
         f"first in frame {first}",
         hint="build again; if it stays, report it with the build folder",
     )

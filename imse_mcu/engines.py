@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from quantize.artifact import QuantizedModel
 
-#: Names of the engines; the first is the reference.
-ENGINES = ("tflm", "aot")
+#: Engines by name, in words; the first is the reference.
+ENGINES = {"tflm": "the TFLM interpreter", "aot": "the firmware's C compiled for this machine"}
 
 #: Frames of a network frame by frame that the aot engine also has the interpreter compute.
 PROVEN_FRAMES = 250
@@ -99,18 +99,18 @@ def integer_runner(model: QuantizedModel, engine: str) -> IntegerRunner:
         return TflmRunner(model)
     if engine == "aot":
         return AotRunner(model)
-    raise UnknownNameError("engine", engine, ENGINES)
+    raise UnknownNameError("engine", engine, tuple(ENGINES))
 
 
 def engine_words(engine: str) -> str:
-    """Says what computes the integer model.
+    """Says what computes the integer model, and what proves it.
 
     Args:
         engine: One of :data:`ENGINES`.
     """
     if engine == "tflm":
-        return "the TFLM interpreter"
+        return ENGINES[engine]
     return (
-        f"the firmware's C compiled for this machine; its first segment, or first {PROVEN_FRAMES} "
-        "frames, equal the TFLM interpreter's"
+        f"{ENGINES[engine]}; its first segment, or first {PROVEN_FRAMES} frames, equal the TFLM "
+        "interpreter's"
     )

@@ -74,8 +74,8 @@ def command(
 
     BUILD is a folder made by imse-mcu build. Reports PESQ-WB, STOI and SI-SDR per recording and
     the signal-to-quantization-noise ratio per layer; the exit status is 1 past a limit. With --on
-    the image itself enhances every recording too, and each of its frames must equal the TFLM
-    interpreter's. Builds of model imse are compared over whole segments; the layers are those of
+    the image itself enhances every recording too, and each of its frames must equal the engine's.
+    Builds of model imse are compared over whole segments; the layers are those of
     the first one.
     """
     from imse_mcu.checking import check_build, find_recordings
@@ -127,7 +127,7 @@ def _stress_text(trials: tuple[Trial, ...]) -> str:
 
 def _text(report: AccuracyReport, engine: str) -> str:
     """Describes a check for people."""
-    from imse_mcu.engines import engine_words
+    from imse_mcu.engines import ENGINES, engine_words
 
     versions = ("noisy", "float", "int8", "image") if report.image else ("noisy", "float", "int8")
     header = ("recording", *(f"{m} {v}" for m in ("PESQ", "STOI", "SI-SDR") for v in versions))
@@ -167,7 +167,7 @@ def _text(report: AccuracyReport, engine: str) -> str:
         "",
         f"int8 against float: PESQ-WB {-report.pesq_drop:+.3f}; SQNR of the outputs: {outputs}",
         f"int8 computed by: {engine_words(engine)}",
-        *(["image: every frame equals the TFLM interpreter"] if report.image else []),
+        *([f"image: every frame equals {ENGINES[engine]}"] if report.image else []),
         "",
         "layers with the lowest SQNR:",
         table(("tensor", "operator", "type", "SQNR dB", "saturated"), worst, left=(0, 1, 2)),

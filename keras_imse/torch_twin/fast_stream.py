@@ -20,6 +20,7 @@ from keras_imse.torch_twin.stream_blocks import (
     StreamGDFN,
     StreamIDConv,
     StreamMALA,
+    is_watched,
     remember,
 )
 
@@ -123,7 +124,7 @@ def _mala(layer: StreamMALA, x: torch.Tensor) -> torch.Tensor:
     mean_kv = layer._window_mean(kv.flatten(2), layer.prior_kv).view_as(kv)
     mean_k = layer._window_mean(k_mean, layer.prior_k)
     mean_v = layer._window_mean(v_mean, layer.prior_v)
-    if layer.training:  # the fused operator keeps them to itself
+    if is_watched(layer):  # the fused operator keeps them to itself
         magnitudes = query * (mean_k.unsqueeze(2) * layer.scale)
         remember(layer, magnitudes.unflatten(-1, (2, layer.heads, pairs)).sum(dim=(-3, -1)))
     attended = native.attend(query, mean_kv, mean_k, mean_v, cos, sin, layer.scale, layer.floor)

@@ -14,16 +14,27 @@ TAIL_LIMIT = 8.0
 """Values up to this multiple of the root mean square of an activation fit into eight bits well."""
 
 
+def watch_tails(network: nn.Module) -> None:
+    """Makes the layers of a network keep activations with heavy tails for :func:`tail_penalty`."""
+    for layer in network.modules():
+        layer.watched = True
+
+
+def is_watched(layer: nn.Module) -> bool:
+    """Whether a layer keeps its activation: while training, after :func:`watch_tails`."""
+    return layer.training and getattr(layer, "watched", False) is True
+
+
 def remember(layer: nn.Module, activation: torch.Tensor) -> None:
-    """Keeps an activation with a heavy tail for :func:`tail_penalty`, while training."""
-    layer.activation = activation if layer.training else None
+    """Keeps an activation if the layer is watched; outside training none is held."""
+    layer.activation = activation if is_watched(layer) else None
 
 
 def tail_penalty(network: nn.Module) -> torch.Tensor:
     """How far rare values of the remembered activations lie out; integers must cut them off.
 
     Args:
-        network: Network after a forward pass in training mode.
+        network: Network that is watched, after a forward pass in training mode.
 
     Returns:
         Sum over the activations of ``mean(max(|x| / (8 rms(x)) - 1, 0)^2)``; values within eight

@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from imse_mcu.core.errors import ImseMcuError
-from keras_imse.train.settings import LossWeights
+from keras_imse.train.settings import LossWeights, TrainingConfig
 
 # PyTorch is imported where it is used: mixing processes import this module again.
 
@@ -35,7 +35,6 @@ def train(
 
     from keras_imse.presets import load_preset
     from keras_imse.torch_twin.trainer import Machine, TorchTrainer
-    from keras_imse.train.settings import TrainingConfig
 
     device = settings.pop("device") or ("cuda" if torch.cuda.is_available() else "cpu")
     machine = Machine(
@@ -105,7 +104,7 @@ def train(
 @click.option(
     "--near-clean",
     type=click.FloatRange(0.0, 1.0),
-    default=0.12,
+    default=TrainingConfig.near_clean,
     show_default=True,
     help="Share of items that are almost clean and must stay as they are.",
 )

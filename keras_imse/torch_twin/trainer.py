@@ -22,14 +22,14 @@ from keras_imse.errors import TrainingError
 from keras_imse.torch_twin import spectral
 from keras_imse.torch_twin.bridge import entries, load_weights, save_weights
 from keras_imse.torch_twin.fast_stream import FastStream
+from keras_imse.torch_twin.heap import keep_freed_memory
 from keras_imse.torch_twin.intelligibility import EnvelopeDistance
 from keras_imse.torch_twin.losses import enhancement_loss
 from keras_imse.torch_twin.mixing import Batch, BatchSource, Recipe
-from keras_imse.torch_twin.native.memory import keep_freed_memory
 from keras_imse.torch_twin.perceptual import LoudnessDistance
 from keras_imse.torch_twin.scoring import Scorer, metric_that_chooses
 from keras_imse.torch_twin.stream import TorchStream
-from keras_imse.torch_twin.stream_blocks import tail_penalty
+from keras_imse.torch_twin.stream_blocks import tail_penalty, watch_tails
 from keras_imse.train.data import Array, Mixer, load_corpus
 from keras_imse.train.history import History
 from keras_imse.train.settings import MAX_UNUSABLE_STEPS, TrainingConfig
@@ -144,6 +144,8 @@ class TorchTrainer:
             load_weights(self.model, initial_weights)
         self.averaged = network(model_config)
         self.averaged.load_state_dict(self.model.state_dict())
+        if config.losses.tails:
+            watch_tails(self.model)
         self.model.to(self.device).train()
         self.averaged.to(self.device).eval().requires_grad_(requires_grad=False)
         #: Distances ``(clean, enhanced) -> (batch,)`` that need speech, with their weights.

@@ -10,9 +10,16 @@ import pytest
 
 from firmware_gen.errors import ToolchainError
 from firmware_gen.host_network import HostNetwork
+from imse_mcu.cli import check, enhance
 from imse_mcu.core.process import ToolNotFoundError
 from imse_mcu.core.registry import UnknownNameError
-from imse_mcu.engines import PROVEN_FRAMES, AotRunner, EngineMismatchError, integer_runner
+from imse_mcu.engines import (
+    ENGINES,
+    PROVEN_FRAMES,
+    AotRunner,
+    EngineMismatchError,
+    integer_runner,
+)
 from keras_imse.config import FrontendConfig
 from quantize.artifact import METADATA_NAME, ModelMetadata, QuantizedModel
 from quantize.errors import QuantizeError
@@ -112,6 +119,12 @@ def test_failing_compiler_is_one_line(monkeypatch) -> None:
     with pytest.raises(ToolchainError, match="could not compile the network") as caught:
         integer_runner(_segments(), "aot")
     assert "\n" not in caught.value.message
+
+
+def test_commands_offer_every_engine() -> None:
+    for command in (check.command, enhance.command):
+        (option,) = [parameter for parameter in command.params if parameter.name == "engine"]
+        assert tuple(option.type.choices) == tuple(ENGINES)
 
 
 def test_unknown_engine_is_named() -> None:

@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from fake_backend import FakeBackend, fake_model
 
 from firmware_gen.project import FirmwareProject, generate_project
 from targets.loader import load_target
-
-yaml = pytest.importorskip("yaml")
 
 NAME = r"[A-Za-z0-9_-]{1,32}"
 # A node is a pattern of a text, a list of one node, or keys of which "!" must be there.
@@ -160,8 +159,9 @@ def test_the_toolbox_accepts_them(project: FirmwareProject) -> None:
     folder = os.environ.get("CMSIS_TOOLBOX_SCHEMAS")
     if not folder:
         pytest.skip("CMSIS_TOOLBOX_SCHEMAS does not name the toolbox's folder of schemas")
-    jsonschema = pytest.importorskip("jsonschema")
-    referencing = pytest.importorskip("referencing")
+    why = "the toolbox's schemas are held against the files by jsonschema (pip install jsonschema)"
+    jsonschema = pytest.importorskip("jsonschema", reason=why)
+    referencing = pytest.importorskip("referencing", reason=why)
     schemas = {
         path.name: json.loads(path.read_text("utf-8"))
         for path in Path(folder).glob("*.schema.json")

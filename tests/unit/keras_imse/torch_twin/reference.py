@@ -31,8 +31,10 @@ def weight(name: str, shape: tuple[int, ...]) -> np.ndarray:
     values = np.random.RandomState(zlib.crc32(name.encode())).standard_normal(shape)
     if leaf == "kernel":
         values /= np.sqrt(np.prod(shape[:3]))
-        if layer in ("query", "key"):  # keeps the normaliser of attention away from zero
-            values *= 0.3
+        # The normaliser of attention stays away from zero, and what branches add to their input
+        # stays small: else values grow a thousandfold, and rounding with them.
+        if layer in ("query", "key", "project", "narrow"):
+            values *= 0.2
     elif leaf == "depthwise_kernel":
         values /= np.sqrt(np.prod(shape[:2]))
     elif leaf in ("gamma", "slope"):

@@ -16,7 +16,7 @@ from keras_imse.config import StreamConfig  # noqa: E402
 from keras_imse.errors import TrainingError  # noqa: E402
 from keras_imse.torch_twin.fast_stream import FastStream  # noqa: E402
 from keras_imse.torch_twin.stream import TorchStream  # noqa: E402
-from keras_imse.torch_twin.stream_blocks import tail_penalty  # noqa: E402
+from keras_imse.torch_twin.stream_blocks import tail_penalty, watch_tails  # noqa: E402
 from keras_imse.torch_twin.trainer import Machine, TorchTrainer  # noqa: E402
 from keras_imse.train.settings import TrainingConfig  # noqa: E402
 
@@ -42,6 +42,7 @@ def test_training_is_the_same(both: tuple) -> None:
     features[0, 5] *= 30.0  # one frame that lies far out
     results = []
     for network in both:
+        watch_tails(network)
         network.train()
         network.zero_grad()
         mask, phase = network(features)

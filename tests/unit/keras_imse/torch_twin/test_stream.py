@@ -14,6 +14,7 @@ from keras_imse.torch_twin.stream_blocks import (  # noqa: E402
     StreamMALA,
     remember,
     tail_penalty,
+    watch_tails,
 )
 
 
@@ -135,6 +136,9 @@ def test_constrained_priors_are_not_negative(small_config: StreamConfig) -> None
 def test_only_values_far_out_count_as_a_tail() -> None:
     layer = torch.nn.Linear(1, 1)
     near = torch.randn(4096)
+    remember(layer, near)
+    assert layer.activation is None  # nor by a layer that nobody watches
+    watch_tails(layer)
     remember(layer, near)
     assert float(tail_penalty(layer)) == 0.0
     far = near.clone().requires_grad_()

@@ -9,7 +9,7 @@ import pytest
 
 SCRIPT = """
 import ctypes, resource, sys
-from keras_imse.torch_twin.native.memory import keep_freed_memory
+from keras_imse.torch_twin.heap import keep_freed_memory
 if sys.argv[1] == "keep" and not keep_freed_memory():
     raise SystemExit("not glibc")
 libc = ctypes.CDLL(None)
@@ -26,8 +26,6 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="sets glibc's allocator")
 def test_a_block_that_is_used_again_is_not_mapped_again() -> None:
-    pytest.importorskip("torch")
-
     def page_faults(mode: str) -> int:
         done = subprocess.run(
             [sys.executable, "-c", SCRIPT, mode], capture_output=True, text=True, check=True

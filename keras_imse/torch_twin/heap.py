@@ -1,7 +1,7 @@
 """Keeps freed memory in the process, so that a training step does not ask the system for it again.
 
 A step allocates and frees the same tensors of some megabytes every time. glibc returns such blocks
-to the system, which must hand out and clear every page anew: a sixth of the time of a step.
+to the system, which must hand out and clear every page anew.
 """
 
 from __future__ import annotations
