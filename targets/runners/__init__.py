@@ -61,7 +61,8 @@ def choose_runner(target: Target, name: str | None = None) -> FlashRunner:
         raise FlashError(
             Failure.UNSUPPORTED,
             f"no flash tool knows {target.name}",
-            hint="an emulated board needs no flashing: imse-mcu run --on emulator",
+            hint="load it with --runner gdb through a GDB server that can write its memory; an "
+            "emulated board needs no flashing: imse-mcu run --on emulator",
         )
     for runner in able:
         if runner.available():
