@@ -13,6 +13,9 @@ import numpy as np
 from firmware_gen.backends.aot.nodes import Multiplier, Value
 from firmware_gen.backends.fixedpoint import clamp, quantize_multiplier, round_half_away
 
+EXACT_HALF = (1 << 30, 0)
+"""Multiplier of the operand with the larger scale of a sum."""
+
 RANGES = {"int8": (-128, 127), "int16": (-32768, 32767)}
 
 
@@ -85,9 +88,8 @@ def product(a: Value, b: Value, y: Value) -> Multiplier:
 
 
 def quotient(a: Value, b: Value, y: Value) -> Multiplier:
-    """Multiplier of a quotient, computed in float there."""
-    first, second, out = np.float32(a.scale), np.float32(b.scale), np.float32(y.scale)
-    return quantize_multiplier(float(first / (second * out)))
+    """Multiplier of a quotient, in double precision throughout."""
+    return quantize_multiplier(a.scale / (b.scale * y.scale))
 
 
 def ratio(x: Value, y: Value) -> Multiplier:
@@ -113,6 +115,11 @@ def wide_logistic(x: Value) -> Multiplier:
     while factor <= 32767.0 / 2.0 and shift <= 30:
         shift, factor = shift + 1, factor * 2.0
     return int(factor), shift
+
+
+def reduced_mantissa(mantissa: int) -> int:
+    """The upper 16 bits of a mantissa, rounded: the factor of 64-bit sums."""
+    return (mantissa + (1 << 15)) >> 16 if mantissa < 0x7FFF0000 else 0x7FFF
 
 
 def mean(x: Value, y: Value, count: int) -> Multiplier:

@@ -33,12 +33,15 @@
   "subs r11, #1           \n\t"     \
   "bne  2b                \n\t"
 
-/* Sums of two channels to int16 with the output's zero point, one channel in every other lane. */
-#define IMSE_PAIR(sums, to) sums                  \
+/* Sums of two channels, the first one's to q0, the second one's to q1. */
+#define IMSE_TO_VECTORS                           \
   "vmov    q0[2], q0[0], r0, r4           \n\t"   \
   "vmov    q0[3], q0[1], r2, r6           \n\t"   \
   "vmov    q1[2], q1[0], r8, r12          \n\t"   \
-  "vmov    q1[3], q1[1], r10, lr          \n\t"   \
+  "vmov    q1[3], q1[1], r10, lr          \n\t"
+
+/* Sums of two channels to int16 with the output's zero point, one channel in every other lane. */
+#define IMSE_PAIR(sums, to) sums IMSE_TO_VECTORS  \
   "ldm     r1!, {r0, r2, r4, r6, r8, r10, r12} \n\t" \
   "vadd.i32 q0, q0, r0                    \n\t"   \
   "vshr.s32 q2, q0, #31                   \n\t"   \
@@ -68,7 +71,8 @@
   "vldrb.u8 q1, [r0, q3]     \n\t"    \
   "vmov    q3, q1            \n\t"
 
-#define IMSE_FOUR_PIXELS(sums, look_up_pair, look_up_all) \
+/* Four pixels: what gives the next word of each of them, in q3, between the frames of the loop. */
+#define IMSE_FOUR(next_words)                     \
   "sub   sp, #64                \n\t"             \
   "vldrw.32 q0, [r0]            \n\t"             \
   "vldrw.32 q1, [r0, #16]       \n\t"             \
@@ -82,11 +86,7 @@
   "ldrd  r7, r9, [sp, #8]       \n\t"             \
   "ldr   r1, [sp, #16]          \n\t"             \
   "1:                           \n\t"             \
-  IMSE_PAIR(sums, "q3") look_up_pair("q3")        \
-  IMSE_PAIR_AGAIN(sums, "q1") look_up_pair("q1")  \
-  "vqmovnb.s16 q3, q3           \n\t"             \
-  "vqmovnt.s16 q3, q1           \n\t"             \
-  look_up_all                                     \
+  next_words                                      \
   "ldrd  r2, r4, [sp, #20]      \n\t"             \
   "vldrw.32 q0, [sp, #48]       \n\t"             \
   "vstrw.32 q3, [r2, q0]        \n\t"             \
@@ -95,6 +95,13 @@
   "cmp   r2, r4                 \n\t"             \
   "bne   1b                     \n\t"             \
   "add   sp, #64                \n\t"
+
+#define IMSE_FOUR_PIXELS(sums, look_up_pair, look_up_all) \
+  IMSE_FOUR(IMSE_PAIR(sums, "q3") look_up_pair("q3")      \
+            IMSE_PAIR_AGAIN(sums, "q1") look_up_pair("q1") \
+            "vqmovnb.s16 q3, q3           \n\t"           \
+            "vqmovnt.s16 q3, q1           \n\t"           \
+            look_up_all)
 #define IMSE_PAIR_AGAIN(sums, to) IMSE_PAIR(sums, to)
 #define IMSE_NO_PAIR(to)
 

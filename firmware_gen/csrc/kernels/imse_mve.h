@@ -27,13 +27,16 @@ static inline int32x4_t imse_scale_mve(int32x4_t value, int32_t mantissa, int32_
   return vrshlq_n_s32(high, shift);
 }
 
+/* The same for shifts of 0 and less. */
+static inline int32x4_t imse_scale_down_mve(int32x4_t value, int32_t mantissa, int32_t shift) {
+  const int32x4_t nudge = vshrq_n_s32(vandq_s32(value, vdupq_n_s32(shift)), 31);
+  return vrshlq_n_s32(vqrdmlahq_n_s32(nudge, value, mantissa), shift);
+}
+
 /* The same for any shift, left ones included. */
 static inline int32x4_t imse_scale_any_mve(int32x4_t value, int32_t mantissa, int32_t shift) {
   const int32_t left = shift > 0 ? shift : 0;
-  const int32_t right = shift > 0 ? 0 : shift;
-  const int32x4_t high = vqrdmulhq_n_s32(vshlq_r_s32(value, left), mantissa);
-  const int32x4_t nudge = vshrq_n_s32(vandq_s32(high, vdupq_n_s32(right)), 31);
-  return vrshlq_n_s32(vaddq_s32(high, nudge), right);
+  return imse_scale_down_mve(vshlq_r_s32(value, left), mantissa, shift - left);
 }
 
 /* Rows of elements of up to two inputs and an output, in elements. A step of 0 is one value for
@@ -60,7 +63,7 @@ static inline int16x8_t imse_load8_mve(const int8_t *p, uint16x8_t offsets, mve_
 
 /* Even and odd lanes, back in order. */
 static inline int16x8_t imse_merge_mve(int32x4_t even, int32x4_t odd) {
-  return vqmovntq_s32(vqmovnbq_s32(vuninitializedq_s16(), even), odd);
+  return vqmovntq_s32(vqmovnbq_s32(vreinterpretq_s16_s32(even), even), odd);
 }
 
 #endif

@@ -71,13 +71,16 @@ class ConvolutionLayers(Addresses):
                 expressions.append(base)
         return expressions, columns_per_run
 
-    def tap_array(self, node: Convolution, taps: Sequence[str], moved: str) -> list[str]:
+    def tap_array(
+        self, node: Convolution, taps: Sequence[str], moved: str, *, as_bytes: bool = False
+    ) -> list[str]:
         """Lines that define ``tap``, the first inputs of all runs.
 
         Args:
             node: The convolution.
             taps: What :meth:`taps` returned, or the first run of every row of it.
             moved: Text that adds the position within loops.
+            as_bytes: Whether the addresses are those of bytes, whatever the input's type.
 
         Returns:
             Lines of C.
@@ -96,9 +99,12 @@ class ConvolutionLayers(Addresses):
             ]
         fixed = not moved and not x.in_newest_row and x.buffer.kind == "arena"
         kind = C_TYPES[self.value(node.inputs[0]).dtype]
+        places = [f"{tap}{moved}" for tap in taps]
+        if as_bytes and kind != "int8_t":
+            kind, places = "int8_t", [f"IMSE_CONST_S8({place})" for place in places]
         return [
             f"{'static ' * fixed}const {kind} *const tap[{len(taps)}] = {{",
-            *(f"    {tap}{moved}," for tap in taps),
+            *(f"    {place}," for place in places),
             "};",
         ]
 

@@ -22,10 +22,11 @@ from firmware_gen.backends.aot.emit.dsp_packing import (
     scale_parameters,
     wide_scales,
 )
-from firmware_gen.backends.aot.emit.dsp_wide import EXACT_HALF, WideDspLayers
+from firmware_gen.backends.aot.emit.dsp_wide import WideDspLayers
 from firmware_gen.backends.aot.layout import Placement
 from firmware_gen.backends.aot.linear import sum_form
 from firmware_gen.backends.aot.loops import Loop
+from firmware_gen.backends.aot.multipliers import EXACT_HALF
 from firmware_gen.backends.aot.nodes import (
     Binary,
     Convolution,

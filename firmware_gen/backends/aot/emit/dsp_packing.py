@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from firmware_gen.backends.aot.multipliers import reduced_mantissa
 from firmware_gen.backends.aot.nodes import Convolution, Multiplier, Program
 
 FULL_RANGE = (-128, 127)
@@ -18,7 +19,6 @@ LAST_CHANNEL = -(1 << 31)
 """Mark in the shift of the last channel."""
 
 _MAX_SHIFT = 22
-_LARGEST_MANTISSA = 0x7FFF0000
 _QUAD_ORDER = (0, 2, 1, 3)
 
 
@@ -115,7 +115,7 @@ def wide_scales(program: Program, node: Convolution) -> list[tuple[int, int, int
         total = 15 - shift
         if abs(bias) + (int(size) << 15) >= 1 << 31 or total < 1:
             return None
-        rows.append((bias, _reduced(mantissa), total))
+        rows.append((bias, reduced_mantissa(mantissa), total))
     return rows
 
 
@@ -131,16 +131,11 @@ def wide_factor(factor: Multiplier, depth: int) -> tuple[int, int] | None:
         not fit 64 bits.
     """
     mantissa, shift = factor
-    reduced, total = _reduced(mantissa), 15 - shift
+    reduced, total = reduced_mantissa(mantissa), 15 - shift
     more = max(33 - total, 0)
     if more > 15 or total > 62 or (reduced * depth << 30 + more) >= 1 << 62:
         return None
     return reduced << more, total + more - 32
-
-
-def _reduced(mantissa: int) -> int:
-    """The upper 16 bits of a mantissa, rounded."""
-    return (mantissa + (1 << 15)) >> 16 if mantissa < _LARGEST_MANTISSA else 0x7FFF
 
 
 def pack_wide(weights: np.ndarray, scales: Sequence[Sequence[int]]) -> np.ndarray:

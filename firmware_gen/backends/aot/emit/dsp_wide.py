@@ -6,13 +6,10 @@ from collections.abc import Sequence
 
 from firmware_gen.backends.aot.emit.dsp_packing import pack_wide, scale_parameters, wide_factor
 from firmware_gen.backends.aot.emit.portable import Emitter
-from firmware_gen.backends.aot.multipliers import RANGES
+from firmware_gen.backends.aot.multipliers import EXACT_HALF, RANGES
 from firmware_gen.backends.aot.nodes import Binary, Convolution, MatMul, Multiplier
 from firmware_gen.backends.aot.source import advance, looped, struct
 from firmware_gen.backends.fixedpoint import multiply
-
-EXACT_HALF = (1 << 30, 0)
-"""Multiplier of the operand with the larger scale of a sum."""
 
 
 class WideDspLayers(Emitter):

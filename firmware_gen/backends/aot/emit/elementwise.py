@@ -104,8 +104,12 @@ class ElementwiseLayers(Addresses):
                 "high": high,
             },
         )
-        kernel = "imse_requant_s16" if y.dtype == "int16" else "imse_requant_s16_s8"
-        return lines + self.vector(node, kernel, "&p")
+        return lines + self.vector(node, self.requantize_kernel(node), "&p")
+
+    def requantize_kernel(self, node: Requantize) -> str:
+        """Name of the kernel of a change of scale."""
+        wide = self.value(node.outputs[0]).dtype == "int16"
+        return "imse_requant_s16" if wide else "imse_requant_s16_s8"
 
     def reciprocal_root(self, node: ReciprocalRoot) -> list[str]:
         """``1 / sqrt`` of int16 values."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from firmware_gen.backends.aot.multipliers import reduced_mantissa
 from firmware_gen.backends.aot.nodes import Convolution, Multiplier, Program
 from firmware_gen.backends.fixedpoint import wrap32
 
@@ -44,6 +45,30 @@ def mve_scales(program: Program, node: Convolution) -> list[ChannelScale] | None
         if not rounds_right(factor):
             return None
         rows.append((wrap32(bias - x.zero_point * int(total)), *factor))
+    return rows
+
+
+def wide_scales(program: Program, node: Convolution) -> list[ChannelScale] | None:
+    """Bias, factor and minus the shift per output channel of a convolution of int16 values.
+
+    Args:
+        program: The program.
+        node: A convolution.
+
+    Returns:
+        The parameters, for ``sum * factor / 2**31 / 2**shift``, or None when the Helium kernels do
+        not suit the convolution: sums of more than 32 bits, a multiplier of a quarter or more.
+    """
+    x = program.values[node.inputs[0]]
+    if x.dtype != "int16" or (node.depthwise and node.weights.shape[-1] != x.shape[3]):
+        return None
+    axes = (0, 1) if node.depthwise else (1, 2, 3)
+    sizes = np.abs(node.weights.astype(np.int64)).sum(axis=axes)
+    rows = []
+    for bias, size, (mantissa, shift) in zip(node.bias, sizes, node.multipliers, strict=True):
+        if abs(bias) + (int(size) << 15) >= 1 << 31 or shift > -2:
+            return None
+        rows.append((bias, reduced_mantissa(mantissa) << 15, shift + 1))
     return rows
 
 
@@ -100,6 +125,32 @@ def pack_conv(weights: np.ndarray, scales: Sequence[ChannelScale], zero_point: i
     words[:, 6] = zero_point
     tail = words.astype("<i4").view(np.int8)
     return np.concatenate([pairs.reshape(len(order) // 2, -1), tail], axis=1)
+
+
+def pack_wide_conv(
+    weights: np.ndarray, scales: Sequence[ChannelScale], limits: tuple[int, int]
+) -> np.ndarray:
+    """Weights of a convolution of int16 values.
+
+    Args:
+        weights: int8 ``[channels][depth]``.
+        scales: Rounding parameters per channel.
+        limits: Of the results, int16.
+
+    Returns:
+        int8 ``[pairs][blocks of 8 bytes of both channels, then 8 int32]``.
+    """
+    channels, depth = weights.shape
+    pairs, blocks = -(-channels // 2), -(-depth // 8)
+    padded = np.zeros((2 * pairs, 8 * blocks), np.int8)
+    padded[:channels, :depth] = weights
+    words = np.zeros((2 * pairs, 3), np.int32)
+    words[:, 2] = -1
+    words[:channels] = np.array(scales, np.int32)
+    ends = np.broadcast_to(np.array(limits, np.int16).repeat(2).view(np.int32), (pairs, 2))
+    tail = np.concatenate([words.reshape(pairs, 6), ends], axis=1).astype("<i4")
+    blocked = padded.reshape(pairs, 2, blocks, 8).transpose(0, 2, 1, 3).reshape(pairs, -1)
+    return np.concatenate([blocked, tail.view(np.int8)], axis=1)
 
 
 def pack_tables(tables: np.ndarray, channels: int) -> np.ndarray:

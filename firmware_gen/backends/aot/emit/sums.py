@@ -153,7 +153,12 @@ class SumLayers(Addresses):
         )
         loops = collapse(x.shape[:1], (y_strides[:1], x_strides[:1]))
         call = (
-            f"{self.kernel('imse_average_pool_s8')}(&p, "
+            f"{self.kernel(self.average_pool_kernel(node))}(&p, "
             f"{self.at(x.index)}{advance(loops, 1)}, {self.at(y.index)}{advance(loops, 0)});"
         )
         return lines + looped(loops, [call])
+
+    def average_pool_kernel(self, node: AveragePool) -> str:
+        """Name of the kernel of an average pooling."""
+        del node
+        return "imse_average_pool_s8"

@@ -1,15 +1,20 @@
 #include "imse_elementwise_mve.h"
 
+static inline int16x8_t changed(const imse_requant_t *p, int16x8_t value) {
+  const int32x4_t even = imse_scale_down_mve(vmovlbq_s16(value), p->out.mantissa, p->out.shift);
+  const int32x4_t odd = imse_scale_down_mve(vmovltq_s16(value), p->out.mantissa, p->out.shift);
+  const int16x8_t sum = vqaddq_n_s16(imse_merge_mve(even, odd), (int16_t)p->output_offset);
+  return vreinterpretq_s16_s8(vqmovnbq_s16(vreinterpretq_s8_s16(sum), sum));
+}
+
 void imse_requant_s16_s8_mve(const imse_requant_t *p, const int16_t *in, int8_t *out, int32_t n) {
-  const int32x4_t low = vdupq_n_s32(p->low);
-  const int32x4_t high = vdupq_n_s32(p->high);
-  for (; n > 0; n -= 4) {
-    const mve_pred16_t lanes = vctp32q((uint32_t)n);
-    const int32x4_t x = vaddq_n_s32(vldrhq_z_s32(in, lanes), p->input_offset);
-    const int32x4_t scaled = imse_scale_any_mve(x, p->out.mantissa, p->out.shift);
-    const int32x4_t value = vaddq_n_s32(scaled, p->output_offset);
-    vstrbq_p_s32(out, vminq_s32(vmaxq_s32(value, low), high), lanes);
-    in += 4;
-    out += 4;
+  for (; n >= 8; n -= 8) {
+    vstrbq_s16(out, changed(p, vldrhq_s16(in)));
+    in += 8;
+    out += 8;
+  }
+  if (n > 0) {
+    const mve_pred16_t lanes = vctp16q((uint32_t)n);
+    vstrbq_p_s16(out, changed(p, vldrhq_z_s16(in, lanes)), lanes);
   }
 }

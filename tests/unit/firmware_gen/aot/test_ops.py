@@ -11,13 +11,14 @@ import pytest
 from aot_harness import GraphBuilder, TensorNode
 
 from firmware_gen.backends.aot.backend import compile_network
+from quantize.artifact import QuantizedModel
 from quantize.tflm_host import TflmRunner
 
 CASES = 6
 Maker = Callable[[GraphBuilder], TensorNode]
 
 
-def _wide(b: GraphBuilder, x: TensorNode, y: TensorNode) -> TensorNode:
+def wide(b: GraphBuilder, x: TensorNode, y: TensorNode) -> TensorNode:
     """An int16 tensor with all bits in use, made of two int8 ones."""
     high = b.requant(x, "int16", 0.004, 0)
     low = b.requant(y, "int16", 0.00003, 0)
@@ -30,7 +31,7 @@ def _wide_pair(b: GraphBuilder, shape: tuple[int, ...]) -> tuple[TensorNode, Ten
         size *= extent
     x = b.input((1, 1, 1, 4 * size))
     parts = [b.reshape(part, shape) for part in b.split(x, [size] * 4, 3)]
-    return _wide(b, *parts[:2]), _wide(b, *parts[2:])
+    return wide(b, *parts[:2]), wide(b, *parts[2:])
 
 
 def conv(b: GraphBuilder) -> TensorNode:
@@ -557,7 +558,8 @@ CLOSE_ROOTS = [
 ]
 
 
-def test_roots_of_all_int16_values_equal_interpreter(tmp_path: Path) -> None:
+def all_roots() -> tuple[list[QuantizedModel], np.ndarray]:
+    """Networks of one root, and all values it is defined for."""
     values = np.arange(1, 32768, dtype=np.int16).reshape(1, 1, 1, -1)
     models = []
     for scale, root_scale in CLOSE_ROOTS:
@@ -567,6 +569,34 @@ def test_roots_of_all_int16_values_equal_interpreter(tmp_path: Path) -> None:
         )
         y = b.unary("RSQRT", b.features, root_scale, 0)
         models.append(b.model(y, b.requant(b.features, "int16", 2 * scale, 0)))
+    return models, values
+
+
+def all_quotients() -> tuple[list[QuantizedModel], np.ndarray]:
+    """Networks of one quotient, and all pairs of bytes; zero as a divisor becomes another value."""
+    models = []
+    for points, scale in (((0, -128, 3), 1.0), ((5, 127, -7), 0.01), ((17, 127, 0), 200.0)):
+        b = GraphBuilder(0)
+        first, second = b.split(b.input((1, 1, 1, 2 << 16)), [1 << 16, 1 << 16], 3)
+        a, c = (
+            b.requant(part, "int8", 0.04, p)
+            for part, p in zip((first, second), points[:2], strict=True)
+        )
+        limit = np.array([[[[126 if points[1] > 0 else -127]]]], np.int8)
+        kind = "MINIMUM" if points[1] > 0 else "MAXIMUM"
+        divisor = b.op(kind, [c, b.constant(limit, c.scales, points[1])], b.like(c, c.shape))
+        y = b.binary("DIV", a, divisor, scale, points[2])
+        models.append(b.model(y, b.requant(first)))
+    every = np.arange(-128, 128, dtype=np.int8)
+    pairs = np.concatenate([np.repeat(every, 256), np.tile(every, 256)])
+    return models, pairs.reshape(1, 1, 1, -1)
+
+
+@pytest.mark.parametrize("networks", [all_roots, all_quotients])
+def test_all_values_equal_interpreter(
+    networks: Callable[[], tuple[list[QuantizedModel], np.ndarray]], tmp_path: Path
+) -> None:
+    models, values = networks()
     for model, case in zip(models, aot_harness.compile_cases(models, tmp_path), strict=True):
         expected = TflmRunner(model).invoke(values)["mask"]
         np.testing.assert_array_equal(case.invoke(values)["mask"], expected)

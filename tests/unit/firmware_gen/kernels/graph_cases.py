@@ -74,10 +74,17 @@ def _parts(b: GraphBuilder, *shapes: tuple[int, ...]) -> list[TensorNode]:
     return [b.reshape(part, shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
+def _wide_parts(b: GraphBuilder, *shapes: tuple[int, ...]) -> list[TensorNode]:
+    """int16 values with all bits in use, limits included."""
+    halves = _parts(b, *(shape for shape in shapes for _ in range(2)))
+    return [test_ops.wide(b, *halves[i : i + 2]) for i in range(0, len(halves), 2)]
+
+
 def _convolution(
     b: GraphBuilder,
     *,
     depthwise: bool,
+    wide: bool = False,
     size: tuple[int, int],
     channels: tuple[int, int],
     kernel: tuple[int, int],
@@ -95,7 +102,8 @@ def _convolution(
     depth, out = channels[0] * groups, channels[1] * groups
     spans = [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)]
     height, width = (n if same else max(n, s) for n, s in zip(size, spans, strict=True))
-    x = b.input((1, height, width, depth), 0.04, points[0])
+    shape = (1, height, width, depth)
+    x = _wide_parts(b, shape)[0] if wide else b.input(shape, 0.04, points[0])
     y = b.conv(
         x,
         0 if depthwise else out,
@@ -107,18 +115,21 @@ def _convolution(
         multiplier=channels[1] if depthwise else 1,
         groups=groups,
         activation=activation,
-        bias=depthwise or bias != "none",
+        bias=wide or depthwise or bias != "none",
     )
     constants = b.ops[-1].inputs
     node, biases = constants[1], constants[2]
     assert node is not None
     node.data = _values(b, node.shape, weights)
     terms = kernel[0] * kernel[1] * (1 if depthwise else channels[0])
-    y.scales = (float(np.float32(0.04 * 0.008 * 60 * terms**0.5 * 2.0**ratio)),)
-    y.zero_points = (points[1],)
+    y.scales = (float(np.float32(x.scales[0] * 0.008 * 60 * terms**0.5 * 2.0**ratio)),)
+    y.zero_points = (0 if wide else points[1],)
     if biases is not None:
-        limit = {"random": 3000, "big": 1 << 20}.get(bias, 1)
-        biases.data = b.rng.integers(-limit, limit, biases.shape).astype(np.int32)
+        limit = {"random": 3000, "big": 1 << 20}.get(bias, 1) << (8 if wide else 0)
+        values = b.rng.integers(-limit, limit, biases.shape)
+        biases.data = values.astype(np.int64 if wide else np.int32)
+    if wide:
+        return y
     if after == "prelu":
         slopes = b.rng.integers(-128, 128, (1, 1, y.shape[3])).astype(np.int8)
         alpha = b.constant(slopes, [0.006], int(b.rng.integers(-5, 5)))
@@ -165,13 +176,40 @@ def _pair(
     exponents: tuple[float, float, float],
     points: tuple[int, int, int],
     activation: int,
+    wide: bool = False,
 ) -> TensorNode:
     first, second = _PAIRS[broadcast](*shape)
-    parts = _parts(b, first, second)
-    scales = [2.0**e for e in exponents]
-    a, c = (b.requant(p, "int8", s, z) for p, s, z in zip(parts, scales, points, strict=False))
-    scale = scales[2] * (16 * max(scales[:2]) if kind == "MUL" else 8 * max(scales[:2]) + 0.02)
-    return b.binary(kind, a, c, scale, points[2], activation)
+    first_scale, second_scale, ratio = (2.0**e for e in exponents)
+    if kind in ("MINIMUM", "MAXIMUM"):
+        second_scale, points = first_scale, (points[0],) * 3
+    if wide:
+        a, c = _wide_parts(b, first, second)
+        a.scales = (float(np.float32(first_scale / 256)),)
+        c.scales = (float(np.float32(second_scale / 256)),)
+    else:
+        parts = _parts(b, first, second)
+        a = b.requant(parts[0], "int8", first_scale, points[0])
+        c = b.requant(parts[1], "int8", second_scale, points[1])
+    larger, levels = max(a.scales[0], c.scales[0]), 20000 if wide else 60
+    if kind in ("MINIMUM", "MAXIMUM"):
+        return b.op(kind, [a, c], b.like(a, np.broadcast_shapes(first, second)))
+    if kind == "DIV":
+        c = _without_zero(b, c)
+    scale = {
+        "MUL": levels * a.scales[0] * c.scales[0] if wide else 16 * larger,
+        "SQUARED_DIFFERENCE": levels * larger**2,
+        "DIV": a.scales[0] / c.scales[0] / 16,
+    }.get(kind, 2 * larger if wide else 8 * larger + 0.02)
+    return b.binary(kind, a, c, ratio * scale, 0 if wide else points[2], activation)
+
+
+def _without_zero(b: GraphBuilder, x: TensorNode) -> TensorNode:
+    """Values of one sign only: the interpreter has no result for a divisor of zero."""
+    point = x.zero_points[0]
+    positive = point == -128 or (point < 127 and bool(b.rng.integers(2)))
+    limit = np.full((1, 1, 1, 1), point + (1 if positive else -1), np.int8)
+    one = b.constant(limit, x.scales, point)
+    return b.op("MAXIMUM" if positive else "MINIMUM", [x, one], b.like(x, x.shape))
 
 
 def _product(
@@ -182,14 +220,18 @@ def _product(
     transposed: tuple[bool, bool],
     points: tuple[int, int, int],
     ratio: float,
+    wide: bool = False,
 ) -> TensorNode:
     rows, depth, cols = size
     first = (1, heads, depth, rows) if transposed[0] else (1, heads, rows, depth)
     second = (1, heads, cols, depth) if transposed[1] else (1, heads, depth, cols)
-    parts = _parts(b, first, second)
-    a, c = (b.requant(p, "int8", 0.04, z) for p, z in zip(parts, points, strict=False))
-    scale = 0.04 * 0.04 * 60 * depth**0.5 * 2.0**ratio
-    y = b.tensor((1, heads, rows, cols), scale=scale, point=points[2])
+    if wide:
+        a, c = _wide_parts(b, first, second)
+    else:
+        parts = _parts(b, first, second)
+        a, c = (b.requant(p, "int8", 0.04, z) for p, z in zip(parts, points, strict=False))
+    scale = a.scales[0] * c.scales[0] * (20000 if wide else 60) * depth**0.5 * 2.0**ratio
+    y = b.tensor((1, heads, rows, cols), a.dtype, scale, 0 if wide else points[2])
     return b.op("BATCH_MATMUL", [a, c], y, adjX=transposed[0], adjY=transposed[1])
 
 
@@ -206,13 +248,60 @@ def _unary(
     return b.unary(kind, x, x.scales[0] * 0.9, points[1])
 
 
+def _wide_unary(b: GraphBuilder, *, kind: str, width: int, exponent: float) -> TensorNode:
+    (x,) = _wide_parts(b, (1, 1, 3, width))
+    if kind == "LOGISTIC":
+        x.scales = (float(np.float32(2.0 ** (exponent - 5))),)
+        return b.unary(kind, x, 2.0**-15)
+    if kind == "RSQRT":
+        scale = x.scales[0] ** -0.5 * 2.0 ** (exponent - 8)
+        square = b.binary("MUL", x, x, x.scales[0])  # its values would be negative otherwise
+        return b.unary(kind, square, scale)
+    if kind == "TO_INT8":
+        return b.requant(x, "int8", x.scales[0] * 2.0 ** (exponent + 12))
+    return b.requant(x, "int16", x.scales[0] * 2.0 ** (exponent + 5), 0)
+
+
 def _mean(
-    b: GraphBuilder, *, shape: tuple[int, int, int], axes: list[int], points: tuple[int, int]
+    b: GraphBuilder,
+    *,
+    shape: tuple[int, int, int],
+    axes: list[int],
+    points: tuple[int, int],
+    wide: bool = False,
 ) -> TensorNode:
-    x = b.input((1, *shape), 0.04, points[0])
+    x = _wide_parts(b, (1, *shape))[0] if wide else b.input((1, *shape), 0.04, points[0])
     out = [1 if i in axes else n for i, n in enumerate(x.shape)]
+    y = b.tensor(out, x.dtype, x.scales[0] / 2, 0 if wide else points[1])
+    return b.op("MEAN", [x, b.ints(axes)], y, keepDims=True)
+
+
+def _average_pool(
+    b: GraphBuilder,
+    *,
+    size: tuple[int, int, int],
+    window: tuple[int, int],
+    stride: tuple[int, int],
+    same: bool,
+    points: tuple[int, int],
+    activation: int,
+) -> TensorNode:
+    x = b.input((1, *(max(n, k) for n, k in zip(size, window, strict=False)), size[2]), 0.04)
+    x.zero_points = (points[0],)
+    out = [
+        -(-n // s) if same else (n - k) // s + 1
+        for n, k, s in zip(x.shape[1:3], window, stride, strict=True)
+    ]
     return b.op(
-        "MEAN", [x, b.ints(axes)], b.tensor(out, scale=0.02, point=points[1]), keepDims=True
+        "AVERAGE_POOL_2D",
+        [x],
+        b.like(x, (1, *out, size[2])),
+        padding=0 if same else 1,
+        strideH=stride[0],
+        strideW=stride[1],
+        filterHeight=window[0],
+        filterWidth=window[1],
+        fusedActivationFunction=activation,
     )
 
 
@@ -228,14 +317,25 @@ BUILDERS: dict[str, Callable[..., TensorNode]] = {
     "product": _product,
     "unary": _unary,
     "mean": _mean,
+    "average_pool": _average_pool,
+    "wide_convolution": partial(_convolution, depthwise=False, wide=True),
+    "wide_depthwise": partial(_convolution, depthwise=True, wide=True),
+    "wide_pair": partial(_pair, wide=True),
+    "wide_product": partial(_product, wide=True),
+    "wide_unary": _wide_unary,
+    "wide_mean": partial(_mean, wide=True),
     "maker": _maker,
 }
+
+
+_PAIR_KINDS = ["ADD", "SUB", "MUL", "SQUARED_DIFFERENCE", "MINIMUM", "MAXIMUM", "DIV"]
 
 
 def _options(kind: str) -> st.SearchStrategy[dict[str, Any]]:
     small = partial(st.integers, 1)
     points = st.tuples(_ZERO_POINTS, _ZERO_POINTS, _ZERO_POINTS)
     ratio = st.floats(-6.0, 6.0)
+    wide, kind = kind.startswith("wide_"), kind.removeprefix("wide_")
     apart = kind == "depthwise"
     kernels = [(1, 1), (1, 1), (3, 3), (1, 11), (11, 1), (1, 5), (3, 5), (2, 3), (4, 1), (5, 5)]
     if kind in ("convolution", "depthwise"):
@@ -270,10 +370,13 @@ def _options(kind: str) -> st.SearchStrategy[dict[str, Any]]:
             "ratio": ratio,
         },
         "pair": {
-            "kind": st.sampled_from(["ADD", "SUB", "MUL"]),
+            "kind": st.sampled_from(_PAIR_KINDS[: -1 if wide else None]),
             "shape": st.tuples(small(4), small(9), small(20)),
             "broadcast": st.integers(0, len(_PAIRS) - 1),
-            "exponents": st.tuples(_EXPONENTS, _EXPONENTS, st.floats(-3.0, 3.0)),
+            "exponents": st.tuples(
+                st.one_of(st.tuples(_EXPONENTS, _EXPONENTS), _EXPONENTS.map(lambda e: (e, e))),
+                st.floats(-3.0, 3.0),
+            ).map(lambda drawn: (*drawn[0], drawn[1])),
             "points": points,
             "activation": st.sampled_from([0, 0, 1, 3]),
         },
@@ -283,6 +386,14 @@ def _options(kind: str) -> st.SearchStrategy[dict[str, Any]]:
             "transposed": st.tuples(st.booleans(), st.booleans()),
             "points": points,
             "ratio": ratio,
+        },
+        "average_pool": {
+            "size": st.tuples(small(6), small(12), small(20)),
+            "window": st.tuples(small(4), small(5)),
+            "stride": st.tuples(small(3), small(3)),
+            "same": st.booleans(),
+            "points": st.tuples(_ZERO_POINTS, _ZERO_POINTS),
+            "activation": st.sampled_from([0, 0, 1]),
         },
         "unary": {
             "kind": st.sampled_from(["LOGISTIC", "ELU", "HARD_SWISH", "QUANTIZE", "PRELU"]),
@@ -301,13 +412,23 @@ def _options(kind: str) -> st.SearchStrategy[dict[str, Any]]:
             )
         },
     }
+    if wide and kind == "unary":
+        return st.fixed_dictionaries(
+            {
+                "kind": st.sampled_from(["LOGISTIC", "RSQRT", "TO_INT8", "TO_INT16"]),
+                "width": small(30),
+                "exponent": _EXPONENTS,
+            }
+        )
     return st.fixed_dictionaries(strategies[kind])
 
 
 def cases() -> st.SearchStrategy[Case]:
     """Any network."""
     kinds = ["convolution"] * 4 + ["depthwise"] * 4 + ["pair"] * 3 + ["product"] * 2
-    kinds += ["dense", "unary", "mean", "maker", "maker"]
+    kinds += ["wide_convolution"] * 2 + ["wide_pair"] * 3
+    kinds += ["wide_depthwise", "wide_product", "wide_unary", "wide_mean"]
+    kinds += ["dense", "unary", "mean", "average_pool", "maker", "maker"]
     return st.sampled_from(kinds).flatmap(
         lambda kind: st.builds(Case, st.just(kind), st.integers(0, 1 << 20), _options(kind))
     )

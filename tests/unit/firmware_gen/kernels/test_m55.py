@@ -79,6 +79,15 @@ def test_operators_on_the_core_equal_interpreter(tmp_path: Path) -> None:
     run(models, 2, tmp_path, names)
 
 
+def test_roots_and_quotients_of_all_values_equal_interpreter(tmp_path: Path) -> None:
+    for networks in (test_ops.all_roots, test_ops.all_quotients):
+        models, values = networks()
+        results = run_networks(M55, models, [[values]] * len(models), tmp_path, "mve")
+        for model, outputs in zip(models, results, strict=True):
+            expected = TflmRunner(model).invoke(values)["mask"]
+            np.testing.assert_array_equal(outputs[0][0]["mask"], expected)
+
+
 def test_whole_network_over_many_frames(tmp_path: Path) -> None:
     run([_network(seed) for seed in range(2)], 24, tmp_path, ["network 0", "network 1"])
 

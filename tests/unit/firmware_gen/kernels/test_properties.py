@@ -26,7 +26,7 @@ from firmware_gen.backends.aot.kernel_sets import EMITTERS
 from quantize.artifact import QuantizedModel
 from quantize.tflm_host import TflmRunner
 
-NETWORKS = 40
+NETWORKS = 52
 Outputs = list[list[dict[str, np.ndarray]]]
 Run = Callable[[Sequence[QuantizedModel], Sequence[Sequence[np.ndarray]], Path], Outputs]
 
