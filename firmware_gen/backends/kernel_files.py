@@ -22,11 +22,12 @@ def network_header() -> bytes:
     return csrc("network", "imse_network.h").read_bytes()
 
 
-def kernel_sources(functions: Iterable[str]) -> dict[str, bytes]:
+def kernel_sources(functions: Iterable[str], headers: Iterable[str] = ()) -> dict[str, bytes]:
     """Sources and headers of kernels.
 
     Args:
         functions: Names of kernel functions.
+        headers: Headers that are included besides.
 
     Returns:
         Content by path in the firmware project, sorted; only what the functions need.
@@ -37,7 +38,7 @@ def kernel_sources(functions: Iterable[str]) -> dict[str, bytes]:
     index = _function_index()
     sources = {index[function] for function in functions}
     files: dict[str, bytes] = {}
-    pending = []
+    pending = [f'#include "{name}"' for name in headers]
     for source in sources:
         files[f"{KERNEL_FOLDER}/{source.name}"] = source.read_bytes()
         pending.append(source.read_text("utf-8"))

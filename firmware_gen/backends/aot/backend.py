@@ -6,15 +6,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from firmware_gen.backends.aot.arrange import arrange
+from firmware_gen.backends.aot.chains import fuse_chains
 from firmware_gen.backends.aot.cmsis_nn import cmsis_nn_build_files, find_cmsis_nn
 from firmware_gen.backends.aot.emit.cmsis_nn import cmsis_nn_emitter
 from firmware_gen.backends.aot.emit.portable import Emitter
 from firmware_gen.backends.aot.fold import fold_tables
 from firmware_gen.backends.aot.fuse import fuse_convolutions, fuse_products
+from firmware_gen.backends.aot.heads import share_roots, split_heads
 from firmware_gen.backends.aot.kernel_sets import CMSIS_NN, EMITTERS, choose_kernels
 from firmware_gen.backends.aot.layout import Layout
 from firmware_gen.backends.aot.lower import lower
 from firmware_gen.backends.aot.memory import MemoryPlan, plan_memory
+from firmware_gen.backends.aot.norms import fuse_norms
 from firmware_gen.backends.aot.program_source import network_header_text, network_source
 from firmware_gen.backends.aot.source import Source
 from firmware_gen.backends.base import BackendMemory, BackendOutput
@@ -133,6 +136,10 @@ def compile_network(
     fold_tables(program)
     fuse_convolutions(program, kind.looks_up)
     fuse_products(program, kind.multiplies)
+    fuse_norms(program, kind.norms)
+    split_heads(program)
+    fuse_chains(program, kind.chains)
+    share_roots(program)
     layout = arrange(program)
     draft = kind(layout, plan_memory(layout, {}), Source(keeps_text=False))
     draft.run()
@@ -143,7 +150,7 @@ def compile_network(
     files = {
         "model/network_aot.c": network_source(metadata, layout, plan, emitter, source).encode(),
         "model/network_aot.h": network_header_text(plan).encode(),
-        **kernel_sources(source.kernels),
+        **kernel_sources(source.kernels, source.headers),
     }
     return CompiledNetwork(files, layout, plan, source)
 

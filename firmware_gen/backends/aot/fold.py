@@ -1,15 +1,17 @@
 """Operators that become tables, and tables that become one.
 
 An element-wise operator with one constant value, or with the same value twice (a square), depends
-on one int8 value only. Tables in a row are composed. Nothing changes in the results.
+on one value only: on an int8 value, or behind a table, it is a table. No result changes.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 from firmware_gen.backends.aot import multipliers
-from firmware_gen.backends.aot.nodes import Binary, Node, Program, Table, Value
+from firmware_gen.backends.aot.nodes import Binary, Node, Program, Requantize, Table, Value
 from firmware_gen.backends.fixedpoint import clamp, multiply
 
 _INT8 = range(-128, 128)
@@ -21,21 +23,23 @@ def fold_tables(program: Program) -> None:
     Args:
         program: The lowered program.
     """
-    program.nodes = [_as_table(program, node) or node for node in program.nodes]
     kept = kept_values(program)
-    merged: list[Node] = []
+    readers = Counter(index for node in program.nodes for index in set(node.inputs))
+    nodes: dict[Node, None] = {}
     producer: dict[int, Table] = {}
     for node in program.nodes:
-        if isinstance(node, Table):
-            before = producer.get(node.inputs[0])
-            single = len(program.consumers(node.inputs[0])) == 1
-            if before is not None and single and node.inputs[0] not in kept:
-                merged.remove(before)
-                node = _compose(before, node)
-            if program.values[node.outputs[0]].dtype == "int8":
-                producer[node.outputs[0]] = node
-        merged.append(node)
-    program.nodes = merged
+        before = next((producer[i] for i in node.inputs if i in producer), None)
+        if before is not None and (readers[before.outputs[0]] > 1 or before.outputs[0] in kept):
+            before = None
+        table = _as_table(program, node, before)
+        if table is None:
+            nodes[node] = None
+            continue
+        if before is not None:
+            del nodes[before]
+        nodes[table] = None
+        producer[node.outputs[0]] = table
+    program.nodes = list(nodes)
 
 
 def kept_values(program: Program) -> set[int]:
@@ -43,34 +47,58 @@ def kept_values(program: Program) -> set[int]:
     return {program.mask, program.phase, *(state.after for state in program.states)}
 
 
-def _compose(first: Table, second: Table) -> Table:
-    return Table(
-        label=f"{first.label}, {second.label}",
-        inputs=first.inputs,
-        outputs=second.outputs,
-        table=tuple(second.table[value + 128] for value in first.table),
-    )
+def _as_table(program: Program, node: Node, before: Table | None) -> Table | None:
+    """An operator as a table on one int8 value, or None.
+
+    Args:
+        program: The program.
+        node: The operator.
+        before: What gives the value that the operator depends on, and nothing else needs; or None.
+
+    Returns:
+        A table in place of the operator and of the one before.
+    """
+    compute = _of_one_value(program, node, None if before is None else before.outputs[0])
+    if compute is None:
+        return None
+    if before is None:
+        (source,) = {i for i in node.inputs if program.values[i].data is None}
+        if program.values[source].dtype != "int8":
+            return None
+        return replace(_named(node), inputs=(source,), table=tuple(map(compute, _INT8)))
+    table = tuple(map(compute, before.table))
+    return replace(_named(node, before), inputs=before.inputs, table=table)
 
 
-def _as_table(program: Program, node: Node) -> Table | None:
+def _named(node: Node, before: Table | None = None) -> Table:
+    label = node.label if before is None else f"{before.label}, {node.label}"
+    return Table(label=label, inputs=(), outputs=node.outputs, table=())
+
+
+def _of_one_value(program: Program, node: Node, value: int | None) -> Callable[[int], int] | None:
+    """An operator as a function of one quantized value (any, or a given one), or None."""
+    y = program.values[node.outputs[0]]
+    if value is not None and value not in node.inputs:
+        return None
+    if isinstance(node, Table):
+        table = node.table
+        return lambda q: table[q + 128]
+    if isinstance(node, Requantize):
+        x, out = program.values[node.inputs[0]], node.out
+        low, high = multipliers.RANGES[y.dtype]
+        return lambda q: clamp(multiply(q - x.zero_point, out) + y.zero_point, low, high)
     if not isinstance(node, Binary) or node.kind == "div":
         return None
     a, b = (program.values[index] for index in node.inputs)
-    y = program.values[node.outputs[0]]
-    if y.dtype != "int8":
-        return None
     compute = _function(node, a, b, y)
     if a.index == b.index and a.data is None:
-        table = tuple(compute(q, q) for q in _INT8)
-        return Table(label=node.label, inputs=(a.index,), outputs=node.outputs, table=table)
+        return lambda q: compute(q, q)
     if b.data is not None and b.elements == 1 and a.data is None and a.elements == y.elements:
-        constant = int(b.data.ravel()[0])
-        table = tuple(compute(q, constant) for q in _INT8)
-        return Table(label=node.label, inputs=(a.index,), outputs=node.outputs, table=table)
+        second = int(b.data.ravel()[0])
+        return lambda q: compute(q, second)
     if a.data is not None and a.elements == 1 and b.data is None and b.elements == y.elements:
-        constant = int(a.data.ravel()[0])
-        table = tuple(compute(constant, q) for q in _INT8)
-        return Table(label=node.label, inputs=(b.index,), outputs=node.outputs, table=table)
+        first = int(a.data.ravel()[0])
+        return lambda q: compute(first, q)
     return None
 
 

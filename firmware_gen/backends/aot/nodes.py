@@ -196,11 +196,15 @@ class MatMul(Node):
         transpose_a: Whether the first operand is stored transposed.
         transpose_b: Whether the second operand is stored transposed.
         out: Multiplier of the sums.
+        blocks: The second operand is 0 outside of as many equal blocks along its diagonal.
+        needed_blocks: Of the result only as many equal blocks along its diagonal are needed.
     """
 
     transpose_a: bool
     transpose_b: bool
     out: Multiplier
+    blocks: int = 1
+    needed_blocks: int = 1
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -283,6 +287,45 @@ class Slice(Node):
     begin: tuple[int, ...]
     steps: tuple[int, ...]
     shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Chain(Node):
+    """Element-wise operators, each on results of the ones before, in one loop.
+
+    Attributes:
+        steps: The operators in order; what they give all has the shape of the last result, the one
+            output. Their other inputs are the inputs of the chain.
+        grouped: Inputs with one value for ``group`` neighbouring elements of the last axis.
+        group: Elements per value of a grouped input.
+    """
+
+    steps: tuple[Node, ...]
+    grouped: tuple[int, ...] = ()
+    group: int = 1
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RowNorm(Node):
+    """Rows of int16 values divided by their deviation, as int8, in one kernel.
+
+    Attributes:
+        mean: Mean of a row.
+        square: Squared difference of value and mean.
+        variance: Mean of the squares.
+        raised: Sum of the variance and a constant.
+        root: ``1 / sqrt`` of the sum.
+        product: Product of value and root.
+        result: Change of the product to the type of the output.
+    """
+
+    mean: Mean
+    square: Binary
+    variance: Mean
+    raised: Binary
+    root: ReciprocalRoot
+    product: Binary
+    result: Requantize
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

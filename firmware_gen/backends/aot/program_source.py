@@ -41,6 +41,14 @@ imse_ring_taps(const imse_ring_t *p, const int8_t **tap, const int8_t *base, int
 }
 """
 
+_LOOPS = """/* Layers with loops of their own. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define IMSE_LOOP_LAYER IMSE_LAYER __attribute__((optimize("O2")))
+#else
+#define IMSE_LOOP_LAYER IMSE_LAYER
+#endif
+"""
+
 _SIZE = """/* The layers only call kernels: size matters here, not speed. */
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("Os")
@@ -101,6 +109,7 @@ def network_source(
         "",
         _SIZE,
         _MACROS,
+        *([_LOOPS] if source.headers else []),
         'const char imse_network_runtime[] = "aot";',
         "",
         "/* Activations of one frame. */",
@@ -181,7 +190,7 @@ def network_header_text(plan: MemoryPlan) -> str:
 
 
 def _headers(source: Source) -> list[str]:
-    return sorted({kernel_header(kernel) for kernel in source.kernels})
+    return sorted({kernel_header(kernel) for kernel in source.kernels} | source.headers)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from firmware_gen.backends.aot.nodes import (
     AveragePool,
     Binary,
+    Chain,
     Convolution,
     MatMul,
     Mean,
@@ -12,11 +13,12 @@ from firmware_gen.backends.aot.nodes import (
     Prelu,
     Program,
     Reshape,
+    RowNorm,
     Slice,
     Table,
 )
 
-_MOVABLE = (AveragePool, Binary, Convolution, MatMul, Mean, Prelu, Table)
+_MOVABLE = (AveragePool, Binary, Chain, Convolution, MatMul, Mean, Prelu, RowNorm, Table)
 _VIEWS = (Reshape, Slice)
 
 

@@ -29,6 +29,7 @@ class Source:
         layers: One function per node that does something.
         calls: Statements of the frame function.
         kernels: Kernel functions that are called.
+        headers: Headers with functions that loops of layers use.
         constant_bytes: Bytes of all constants.
         layer_table: Function, origin and cost of every layer, for reports.
     """
@@ -38,6 +39,7 @@ class Source:
     layers: list[str] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     kernels: set[str] = field(default_factory=set)
+    headers: set[str] = field(default_factory=set)
     constant_bytes: int = 0
     layer_table: list[dict[str, Any]] = field(default_factory=list)
     _known: dict[tuple[str, bytes], str] = field(default_factory=dict)
@@ -114,12 +116,27 @@ class Source:
         return total
 
     def layer(
-        self, name: str, comment: Sequence[str], body: Sequence[str], cost: LayerCost
+        self,
+        name: str,
+        comment: Sequence[str],
+        body: Sequence[str],
+        cost: LayerCost,
+        *,
+        computes: bool = False,
     ) -> None:
-        """Add one layer function and its call."""
+        """Add one layer function and its call.
+
+        Args:
+            name: Of the function.
+            comment: Origin and shapes.
+            body: Lines of C.
+            cost: What it has to do, for reports.
+            computes: Whether it has loops of its own that are to be fast.
+        """
         text = "\n".join(f"/* {line} */" if line else "" for line in comment)
         lines = "\n".join(f"  {line}" if line else "" for line in body)
-        self.layers.append(f"{text}\nIMSE_LAYER {name}(void) {{\n{lines}\n}}")
+        kind = "IMSE_LOOP_LAYER" if computes else "IMSE_LAYER"
+        self.layers.append(f"{text}\n{kind} {name}(void) {{\n{lines}\n}}")
         self.calls.append(f"{name}();")
         self.layer_table.append(
             {"function": name, "origin": comment[0], "shapes": comment[1], **cost.to_json()}

@@ -82,6 +82,13 @@ static inline int32_t imse_smmlar(int32_t x, int32_t y, int32_t sum) {
   return z;
 }
 
+/* The upper half of the 64-bit product, rounded to nearest. */
+static inline int32_t imse_smmulr(int32_t x, int32_t y) {
+  int32_t z;
+  __asm__("smmulr %0, %1, %2" : "=r"(z) : "r"(x), "r"(y));
+  return z;
+}
+
 static inline int32_t imse_ssat8(int32_t x) {
   return __ssat(x, 8);
 }
@@ -147,6 +154,10 @@ static inline int32_t imse_smlawb(int32_t x, int32_t y, int32_t sum) {
 
 static inline int32_t imse_smmlar(int32_t x, int32_t y, int32_t sum) {
   return sum + (int32_t)(((int64_t)x * y + (1LL << 31)) >> 32);
+}
+
+static inline int32_t imse_smmulr(int32_t x, int32_t y) {
+  return imse_smmlar(x, y, 0);
 }
 
 static inline int32_t imse_ssat8(int32_t x) {

@@ -12,6 +12,7 @@ from math import lcm
 
 import numpy as np
 
+from firmware_gen.backends.aot.emit.dsp_norms import NormLayers
 from firmware_gen.backends.aot.emit.dsp_packing import (
     FULL_RANGE,
     SUM_LIMIT,
@@ -22,7 +23,6 @@ from firmware_gen.backends.aot.emit.dsp_packing import (
     scale_parameters,
     wide_scales,
 )
-from firmware_gen.backends.aot.emit.dsp_wide import WideDspLayers
 from firmware_gen.backends.aot.layout import Placement
 from firmware_gen.backends.aot.linear import sum_form
 from firmware_gen.backends.aot.loops import Loop
@@ -45,7 +45,7 @@ _STRIP_COLUMNS = 26
 _MEAN_ROWS = 256  # as many int8 values fit a sum of 16 bits
 
 
-class DspEmitter(WideDspLayers):
+class DspEmitter(NormLayers):
     """Writes the layers with the DSP kernels where they apply."""
 
     @staticmethod

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from firmware_gen.backends.aot.emit.dsp_packing import pack_wide, scale_parameters, wide_factor
 from firmware_gen.backends.aot.emit.portable import Emitter
+from firmware_gen.backends.aot.loops import Loop
 from firmware_gen.backends.aot.multipliers import EXACT_HALF, RANGES
 from firmware_gen.backends.aot.nodes import Binary, Convolution, MatMul, Multiplier
 from firmware_gen.backends.aot.source import advance, looped, struct
@@ -61,7 +62,7 @@ class WideDspLayers(Emitter):
         if parameters is None or (node.low, node.high) != RANGES["int16"]:
             return None
         out = f"{{{', '.join(map(str, (0, *parameters)))}}}"
-        if node.kind in ("mul", "squared_difference") and not _doubles(parameters, node.out):
+        if node.kind in ("mul", "squared_difference") and not doubles(parameters, node.out):
             return None
         if node.kind == "mul":
             lines = [f"static const imse_scale_t p = {out};"]
@@ -103,10 +104,21 @@ class WideDspLayers(Emitter):
         a, b = (self.value(index) for index in node.inputs)
         y = self.value(node.outputs[0])
         loops, strides = self.matmul_strides(node)
-        factor = wide_factor(node.out, depth)
-        even = depth % 2 == cols % 2 == y.shape[-2] % 2 == 0
-        if factor is None or not even or strides.pop("b_col") != 1:
+        rows = y.shape[-2]
+        if strides["b_col"] != 1:
             return None
+        if node.blocks > 1:
+            depth, cols = depth // node.blocks, cols // node.blocks
+            steps = (cols, depth * strides["a_col"], depth * strides["b_row"] + cols)
+            loops = (*loops, Loop(node.blocks, steps))
+        elif node.needed_blocks > 1:
+            rows, cols = rows // node.needed_blocks, cols // node.needed_blocks
+            steps = (rows * strides["out_row"] + cols, rows * strides["a_row"], cols)
+            loops = (*loops, Loop(node.needed_blocks, steps))
+        factor = wide_factor(node.out, depth)
+        if factor is None or not depth % 2 == cols % 2 == rows % 2 == 0:
+            return None
+        del strides["b_col"]
         kernel = "imse_matmul_s16_dsp"
         if strides["a_col"] != 1:
             kernel = "imse_matmul_across_s16_dsp"
@@ -117,7 +129,7 @@ class WideDspLayers(Emitter):
             {
                 "factor": factor[0],
                 "shift": factor[1],
-                "rows": y.shape[-2],
+                "rows": rows,
                 "depth": depth,
                 "cols": cols,
                 **strides,
@@ -130,7 +142,7 @@ class WideDspLayers(Emitter):
         return lines + looped(loops, [call])
 
 
-def _doubles(parameters: tuple[int, int, int], factor: Multiplier) -> bool:
+def doubles(parameters: tuple[int, int, int], factor: Multiplier) -> bool:
     """Whether 2**30, doubled within 32 bits, is still rounded as the interpreter rounds it."""
     mantissa, add, shift = parameters
     high = (((1 << 31) - 1) * mantissa + (1 << 31)) >> 32

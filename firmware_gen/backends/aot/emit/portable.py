@@ -14,6 +14,7 @@ from firmware_gen.backends.aot.memory import MemoryPlan
 from firmware_gen.backends.aot.nodes import (
     AveragePool,
     Binary,
+    Chain,
     Concat,
     Convolution,
     MatMul,
@@ -25,6 +26,7 @@ from firmware_gen.backends.aot.nodes import (
     ReciprocalRoot,
     Requantize,
     Reshape,
+    RowNorm,
     Slice,
     Table,
     Transpose,
@@ -47,6 +49,7 @@ class Emitter(ConvolutionLayers, ElementwiseLayers, SumLayers, MoveLayers):
         self.handlers: dict[type[Node], Callable[..., list[str]]] = {
             AveragePool: self.average_pool,
             Binary: self.binary,
+            Chain: self.chain,
             Concat: self.concat,
             Convolution: self.convolution,
             MatMul: self.matmul,
@@ -56,6 +59,7 @@ class Emitter(ConvolutionLayers, ElementwiseLayers, SumLayers, MoveLayers):
             ReciprocalRoot: self.reciprocal_root,
             Requantize: self.requantize,
             Reshape: self.reshape,
+            RowNorm: self.row_norm,
             Slice: self.slice,
             Table: self.table,
             Transpose: self.transpose,
@@ -74,6 +78,26 @@ class Emitter(ConvolutionLayers, ElementwiseLayers, SumLayers, MoveLayers):
         del program, node
         return False
 
+    @staticmethod
+    def chains(program: Program, node: Node) -> bool:
+        """Whether an element-wise operator can be a step of a chain."""
+        del program, node
+        return False
+
+    @staticmethod
+    def norms(program: Program, node: RowNorm) -> bool:
+        """Whether there is a kernel of a norm."""
+        del program, node
+        return False
+
+    def chain(self, node: Chain) -> list[str]:
+        """A chain; only of kernel sets that accept steps of chains."""
+        raise NotImplementedError(node.label)
+
+    def row_norm(self, node: RowNorm) -> list[str]:
+        """A norm; only of kernel sets that accept it."""
+        raise NotImplementedError(node.label)
+
     def run(self) -> None:
         """Write all layers."""
         for position, node in enumerate(self.program.nodes):
@@ -81,7 +105,13 @@ class Emitter(ConvolutionLayers, ElementwiseLayers, SumLayers, MoveLayers):
             body = self.handlers[type(node)](node)
             cost = layer_cost(self.program, node, self.source.take_used_bytes())
             if body:
-                self.source.layer(self._name(node), self._comment(node), body, cost)
+                self.source.layer(
+                    self._name(node),
+                    self._comment(node),
+                    body,
+                    cost,
+                    computes=isinstance(node, Chain),
+                )
 
     # Names and addresses
 

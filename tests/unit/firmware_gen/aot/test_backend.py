@@ -126,7 +126,8 @@ def test_arena_is_close_to_the_lower_bound() -> None:
 def test_every_layer_says_where_it_comes_from() -> None:
     model = _network(0)
     text = compile_network(model.graph, model.metadata, "dsp").files["model/network_aot.c"].decode()
-    layers = re.findall(r"/\* (.+) \*/\n/\* (.+ -> .+) \*/\nIMSE_LAYER (layer_\w+)\(void\)", text)
+    layer = r"/\* (.+) \*/\n/\* (.+ -> .+) \*/\nIMSE_(?:LOOP_)?LAYER (layer_\w+)\(void\)"
+    layers = re.findall(layer, text)
     called = re.findall(r"^  (layer_\w+)\(\);", text, re.MULTILINE)
     assert [name for _, _, name in layers] == called
     assert len(called) > 40

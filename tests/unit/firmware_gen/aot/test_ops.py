@@ -421,6 +421,101 @@ def three_rows(b: GraphBuilder) -> TensorNode:
     return b.conv(x, 0, (3, columns), stride=stride, same=same, depthwise=True)
 
 
+def wide_chain(b: GraphBuilder) -> TensorNode:
+    """Element-wise operators on int16 values in a row, with operands of every shape."""
+    r = b.rng
+    a, c = _wide_pair(b, (1, 3, 4, 8))
+    row = b.strided_slice(c, [0, 0, 0, 0], [1, 3, 1, 8])
+    pixel = b.strided_slice(c, [0, 0, 0, 0], [1, 3, 4, 1])
+    factors = b.constant(r.integers(-32768, 32768, (1, 1, 4, 8)).astype("int16"), [1 / 32768])
+    first = b.binary("MUL", a, factors, scale=a.scales[0])
+    second = b.binary("MUL", c, row, scale=a.scales[0] * float(r.uniform(0.3, 3.0)))
+    kind = str(r.choice(["ADD", "SUB"]))
+    scale = max(first.scales[0], second.scales[0]) * float(r.uniform(0.6, 2.0))
+    y = b.binary(kind, *((first, second) if r.integers(2) else (second, first)), scale=scale)
+    if r.integers(2):
+        zero = b.constant(r.integers(0, 1, (1, 1, 1, 1)).astype("int16"), y.scales)
+        y = b.op(str(r.choice(["MINIMUM", "MAXIMUM"])), [y, zero], b.like(y, y.shape))
+    if r.integers(2):
+        y = b.binary("ADD", y, b.binary("MUL", a, pixel, scale=y.scales[0]), scale=y.scales[0])
+    return b.requant(y, "int8", y.scales[0] * float(2.0 ** r.uniform(6, 9)))
+
+
+def behind_table(b: GraphBuilder) -> TensorNode:
+    """A change to int16 with a constant behind it is one table; without one it is a chain."""
+    r = b.rng
+    first, second = b.split(b.input((1, 2, 9, 8)), [4, 4], 3)
+    x = b.requant(first, "int16", 0.0003, 0)
+    one = b.constant(r.integers(100, 3000, (1, 1, 1, 1)).astype("int16"), [0.0004])
+    y = b.binary(str(r.choice(["ADD", "SUB", "MUL"])), x, one, scale=0.0006)
+    z = b.binary("ADD", b.requant(second, "int16", 0.0003, 0), y, scale=0.0007)
+    return b.requant(z, "int8", 0.1)
+
+
+def heads(b: GraphBuilder) -> TensorNode:
+    """Linear attention over masked heads: products in blocks, one root per head."""
+    r = b.rng
+    group, count, rows = 2 * int(r.integers(1, 4)), 2, 2 * int(r.integers(2, 6))
+    channels = group * count
+    sizes = [rows * channels] * 4 + [channels] * 2
+    parts = b.split(b.input((1, 1, 1, sum(sizes))), sizes, 3)
+    shapes = [(1, rows, channels)] * 4 + [(1, channels, 1), (1, 1, channels)]
+    parts = [b.reshape(part, shape) for part, shape in zip(parts, shapes, strict=True)]
+    wide = [b.requant(part, "int16", 0.0002, 0) for part in parts]
+    positive = [
+        b.requant(
+            b.op("LOGISTIC", [parts[i]], b.tensor(parts[i].shape, scale=1 / 256, point=-128)),
+            "int16",
+            1 / 30000,
+            0,
+        )
+        for i in (0, 4)
+    ]
+    blocks = np.kron(np.eye(count), np.ones((group, group)))
+    same = b.constant((blocks * 20000).astype("int16"), [1 / 20000])
+    values = r.integers(1, 20000, (channels, channels))
+    mask = b.constant((blocks * values).astype("int16"), [1 / 20000])
+    if r.integers(3) == 0:  # columns that differ: every channel has a root of its own
+        same = b.constant((blocks * values).astype("int16"), [1 / 20000])
+
+    def product(first: TensorNode, second: TensorNode, scale: float, across: bool) -> TensorNode:
+        n = first.shape[2 if across else 1]
+        y = b.tensor((1, n, second.shape[2]), "int16", scale)
+        return b.op("BATCH_MATMUL", [first, second], y, adjX=across, adjY=False)
+
+    normaliser = b.binary("MUL", positive[1], same, scale=1 / 30000)
+    z = product(positive[0], normaliser, group / 30000, across=False)
+    root = b.unary("RSQRT", z, 1 / 900, 0)
+    pairs = product(wide[1], wide[2], 0.003, across=True)
+    summary = b.binary("MUL", pairs, mask, scale=0.003)
+    numerator = product(wide[3], summary, 0.02, across=False)
+    attended = b.binary("MUL", numerator, root, scale=0.03)
+    attended = b.binary("MUL", attended, root, scale=0.05)
+    away = b.binary("SUB", attended, wide[5], scale=0.05)
+    return b.binary("ADD", attended, b.binary("MUL", z, away, scale=0.06), scale=0.08)
+
+
+def row_norm(b: GraphBuilder) -> TensorNode:
+    """Rows over their deviation, as int8."""
+    r = b.rng
+    a, c = _wide_pair(b, (1, 3, 4, 2 * int(r.integers(2, 9))))
+    x = b.binary("ADD", a, c, scale=a.scales[0] * float(r.uniform(0.5, 1.5)))
+    one = (1, 3, 4, 1)
+    scale = x.scales[0] * float(r.choice([0.1, 0.7, 0.9]))
+    mean = b.op("MEAN", [x, b.ints([3])], b.tensor(one, "int16", scale), keepDims=True)
+    order = [x, mean] if r.integers(4) else [mean, x]
+    square = b.binary("SQUARED_DIFFERENCE", *order, scale=x.scales[0] ** 2 * 16000)
+    scale = square.scales[0] * float(r.choice([0.6, 1.0]))
+    variance = b.op("MEAN", [square, b.ints([3])], b.tensor(one, "int16", scale), keepDims=True)
+    epsilon = b.constant(
+        r.integers(1, 32000, ()).astype("int16"), [scale * float(r.choice([0.01, 2.0]))]
+    )
+    raised = b.binary("ADD", variance, epsilon, scale=scale * 1.2)
+    root = b.unary("RSQRT", raised, 1 / (raised.scales[0] ** 0.5 * 20000), 0)
+    product = b.binary("MUL", x, root, scale=x.scales[0] * root.scales[0] * 9000)
+    return b.requant(product, "int8", product.scales[0] * float(2.0 ** r.uniform(5, 9)))
+
+
 def tables(b: GraphBuilder) -> TensorNode:
     x = b.requant(b.input((1, 1, 4, 64)), scale=float(2.0 ** b.rng.uniform(-6, -2)))
     kind = str(b.rng.choice(["LOGISTIC", "ELU", "HARD_SWISH", "QUANTIZE"]))
@@ -495,13 +590,26 @@ MAKERS: list[Maker] = [
 ]
 
 
-FUSED = [fused_prelu, fused_table, fused_gate, shared_table, equal_sums, three_rows]
+FUSED = [
+    fused_prelu,
+    fused_table,
+    fused_gate,
+    shared_table,
+    equal_sums,
+    three_rows,
+    wide_chain,
+    behind_table,
+    heads,
+    row_norm,
+]
 WITH_DSP_KERNELS = [
     conv,
     wide_conv,
     wide_binary,
     wide_broadcast,
     wide_matmul,
+    wide_root,
+    wide_requantize,
     pointwise,
     grouped,
     depthwise,
@@ -592,12 +700,16 @@ def all_quotients() -> tuple[list[QuantizedModel], np.ndarray]:
     return models, pairs.reshape(1, 1, 1, -1)
 
 
-@pytest.mark.parametrize("networks", [all_roots, all_quotients])
+@pytest.mark.parametrize(
+    ("networks", "kernels"),
+    [(all_roots, "portable"), (all_roots, "dsp"), (all_quotients, "portable")],
+)
 def test_all_values_equal_interpreter(
-    networks: Callable[[], tuple[list[QuantizedModel], np.ndarray]], tmp_path: Path
+    networks: Callable[[], tuple[list[QuantizedModel], np.ndarray]], kernels: str, tmp_path: Path
 ) -> None:
     models, values = networks()
-    for model, case in zip(models, aot_harness.compile_cases(models, tmp_path), strict=True):
+    cases = aot_harness.compile_cases(models, tmp_path, kernels)
+    for model, case in zip(models, cases, strict=True):
         expected = TflmRunner(model).invoke(values)["mask"]
         np.testing.assert_array_equal(case.invoke(values)["mask"], expected)
 

@@ -165,8 +165,8 @@ COSTS = {
     "matmul": (_matmul, "_matmul", 64**3, 1.0),
     "add": (_binary("ADD"), "_add", _ELEMENTS, 7.0),
     "mul": (_binary("MUL"), "_mul", _ELEMENTS, 9.3),
-    "add, int16": (_wide("ADD"), "_add", _ELEMENTS, 21.0),
-    "mul, int16": (_wide("MUL"), "_mul", _ELEMENTS, 14.0),
+    "add, int16": (_wide("ADD"), "_chain", _ELEMENTS, 21.0),
+    "mul, int16": (_wide("MUL"), "_chain", _ELEMENTS, 17.0),
     "logistic": (_unary("LOGISTIC"), "_table", _ELEMENTS, 5.0),
     "prelu": (_prelu, "_prelu", _ELEMENTS, 14.1),
 }

@@ -1,0 +1,151 @@
+"""Attention over heads: what a mask of heads makes superfluous.
+
+A product with a matrix that was multiplied by a mask, zeros outside of the blocks of the heads, is
+one product per head; of a product that is multiplied by such a mask, only the blocks are needed.
+Where all columns of a block are the same, so are the results for all channels of a head: the
+normaliser of linear attention and its root are computed once per head.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from firmware_gen.backends.aot.fold import kept_values
+from firmware_gen.backends.aot.nodes import (
+    Binary,
+    Chain,
+    MatMul,
+    Node,
+    Program,
+    ReciprocalRoot,
+    Value,
+)
+
+
+def split_heads(program: Program) -> None:
+    """Mark products that fall into blocks, in place.
+
+    Args:
+        program: The program.
+    """
+    producers = {node.outputs[0]: node for node in program.nodes}
+    for position, node in enumerate(program.nodes):
+        if not isinstance(node, MatMul) or node.transpose_b:
+            continue
+        blocks = _blocks(program, producers.get(node.inputs[1]))
+        if blocks > 1 and not node.transpose_a:
+            program.nodes[position] = replace(node, blocks=blocks)
+            continue
+        readers = program.consumers(node.outputs[0])
+        needed = _blocks(program, readers[0]) if len(readers) == 1 else 1
+        if needed > 1 and node.outputs[0] not in kept_values(program):
+            program.nodes[position] = replace(node, needed_blocks=needed)
+
+
+def share_roots(program: Program) -> None:
+    """Compute roots that are the same for all channels of a head once per head, in place.
+
+    Args:
+        program: The program, with chains.
+    """
+    for node in list(program.nodes):
+        if isinstance(node, ReciprocalRoot):
+            _share_root(program, node)
+
+
+def _mask(program: Program, node: Node | None) -> Value | None:
+    """The constant that a value is multiplied by, with as many rows and columns as the result."""
+    if not isinstance(node, Binary) or node.kind != "mul":
+        return None
+    y = program.values[node.outputs[0]]
+    for index in node.inputs:
+        value = program.values[index]
+        if value.data is not None and value.shape == y.shape[-2:] and value.elements == y.elements:
+            return value if not (value.zero_point or y.zero_point) else None
+    return None
+
+
+def _blocks(program: Program, node: Node | None) -> int:
+    """Number of blocks on the diagonal outside of which a product with a constant is 0."""
+    mask = _mask(program, node)
+    if mask is None or mask.data is None:
+        return 1
+    rows, columns = mask.shape
+    data = mask.data != 0
+    for blocks in range(min(rows, columns), 1, -1):
+        if rows % blocks or columns % blocks:
+            continue
+        row, column = np.arange(rows) * blocks // rows, np.arange(columns) * blocks // columns
+        if not np.any(data[row[:, None] != column]):
+            return blocks
+    return 1
+
+
+def _share_root(program: Program, root: ReciprocalRoot) -> None:
+    producers = {node.outputs[0]: node for node in program.nodes}
+    product = producers.get(root.inputs[0])
+    if not isinstance(product, MatMul) or product.blocks == 1:
+        return
+    masked = producers[product.inputs[1]]
+    mask = _mask(program, masked)
+    assert isinstance(masked, Binary)  # noqa: S101 - the product has blocks
+    assert mask is not None  # noqa: S101
+    assert mask.data is not None  # noqa: S101
+    group = mask.shape[1] // product.blocks
+    (other,) = {index for index in masked.inputs if index != mask.index} or {mask.index}
+    heads = mask.data.reshape(mask.shape[0], product.blocks, group)
+    values = product.outputs[0], root.outputs[0]
+    readers = [n for v in values for n in program.consumers(v) if n is not root]
+    if (
+        group == 1
+        or np.any(heads != heads[:, :, :1])
+        or program.values[other].shape[-1] != 1
+        or program.consumers(masked.outputs[0]) != [product]
+        or kept_values(program).intersection(values)
+        or not all(isinstance(n, Chain) and n.group == 1 for n in readers)
+    ):
+        return
+    mask_per_head = _add(program, mask, product.blocks, heads[:, :, 0])
+    matrix, normaliser, result = (
+        _add(program, program.values[index], product.blocks)
+        for index in (masked.outputs[0], *values)
+    )
+    inputs = tuple(mask_per_head if index == mask.index else index for index in masked.inputs)
+    swapped: dict[Node, Node] = {
+        masked: replace(masked, inputs=inputs, outputs=(matrix,)),
+        product: replace(
+            product, inputs=(product.inputs[0], matrix), outputs=(normaliser,), blocks=1
+        ),
+        root: replace(root, inputs=(normaliser,), outputs=(result,)),
+    }
+    names = dict(zip(values, (normaliser, result), strict=True))
+    for reader in readers:
+        assert isinstance(reader, Chain)  # noqa: S101 - checked above
+        swapped[reader] = _grouped(reader, names, group)
+    program.nodes = [swapped.get(node, node) for node in program.nodes]
+
+
+def _add(program: Program, like: Value, columns: int, data: np.ndarray | None = None) -> int:
+    """Add a value with another number of columns; returns its index."""
+    index = program.add_value(like, f"{like.name} per head", (*like.shape[:-1], columns))
+    if data is not None:
+        program.values[index] = replace(program.values[index], data=np.ascontiguousarray(data))
+    return index
+
+
+def _grouped(chain: Chain, names: dict[int, int], group: int) -> Chain:
+    """A chain that reads some of its inputs per head."""
+
+    def renamed(node: Node) -> Node:
+        return replace(node, inputs=tuple(names.get(index, index) for index in node.inputs))
+
+    inputs = renamed(chain).inputs
+    return replace(
+        chain,
+        inputs=inputs,
+        steps=tuple(renamed(step) for step in chain.steps),
+        grouped=tuple(index for index in inputs if index in names.values()),
+        group=group,
+    )

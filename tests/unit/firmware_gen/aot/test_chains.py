@@ -1,0 +1,63 @@
+"""What becomes one loop, and what attention over heads computes once."""
+
+from __future__ import annotations
+
+import test_ops
+from aot_harness import GraphBuilder
+
+from firmware_gen.backends.aot.backend import CompiledNetwork, compile_network
+from firmware_gen.backends.aot.nodes import Chain, MatMul, ReciprocalRoot, RowNorm
+
+
+def _network(maker: test_ops.Maker, seed: int, kernels: str) -> CompiledNetwork:
+    b = GraphBuilder(seed)
+    y = maker(b)
+    assert b.features is not None
+    model = b.model(y, b.strided_slice(b.features, [0, 0, 0, 0], [1, 1, 1, 1]))
+    return compile_network(model.graph, model.metadata, kernels)
+
+
+def test_values_inside_a_chain_take_no_memory() -> None:
+    composed, fused = (
+        _network(test_ops.wide_chain, 100, kernels) for kernels in ("portable", "dsp")
+    )
+    (chain,) = [node for node in fused.layout.program.nodes if isinstance(node, Chain)][-1:]
+    inside = {step.outputs[0] for step in chain.steps[:-1]}
+    assert len(chain.steps) >= 4
+    assert inside.isdisjoint(fused.layout.placements)
+    assert fused.plan.arena_bytes < composed.plan.arena_bytes
+    assert len(fused.source.layers) < len(composed.source.layers)
+
+
+def test_constant_behind_a_table_is_in_the_table() -> None:
+    program = _network(test_ops.behind_table, 3, "dsp").layout.program
+    (chain,) = [node for node in program.nodes if isinstance(node, Chain)]
+    assert [type(step).__name__ for step in chain.steps].count("Table") == 2
+    assert "MUL" in chain.label or "ADD" in chain.label or "SUB" in chain.label
+
+
+def test_equal_columns_of_a_head_share_one_root() -> None:
+    sizes = set()
+    for seed in range(100, 112):
+        program = _network(test_ops.heads, seed, "dsp").layout.program
+        (root,) = [node for node in program.nodes if isinstance(node, ReciprocalRoot)]
+        products = [node for node in program.nodes if isinstance(node, MatMul)]
+        channels = program.values[products[-1].outputs[0]].shape[-1]
+        columns = program.values[root.outputs[0]].shape[-1]
+        assert columns in (2, channels)
+        sizes.add(columns == channels)
+        assert products[-1].blocks == 2
+        assert {node.needed_blocks for node in products} == {1, 2}
+    assert sizes == {True, False}
+
+
+def test_norm_that_suits_the_kernel_is_one_layer() -> None:
+    whole = 0
+    for seed in range(100, 106):
+        network = _network(test_ops.row_norm, seed, "dsp")
+        norms = [node for node in network.layout.program.nodes if isinstance(node, RowNorm)]
+        roots = [node for node in network.layout.program.nodes if isinstance(node, ReciprocalRoot)]
+        assert len(norms) + len(roots) == 1
+        assert ("imse_norm_s16_s8_dsp" in network.source.kernels) == bool(norms)
+        whole += len(norms)
+    assert 1 <= whole <= 5
