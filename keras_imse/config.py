@@ -81,6 +81,8 @@ class StreamConfig:
         light_expansion: GDFN expansion of the light blocks (IDConv, GDFN) at the middle level.
         block_expansion: GDFN expansion of the full blocks.
         strip: Length of the 1xk and kx1 strips of IDConv.
+        long_strip_dilation: Frames between the taps of a second kx1 strip of IDConv, which sees
+            ``(strip - 1) * long_strip_dilation`` frames back; 0: no such strip.
         head_size: Channels per attention head.
         window_frames: Frames that one MALA output attends to.
         rope: Whether queries and keys are rotated by frequency.
@@ -95,6 +97,7 @@ class StreamConfig:
     light_expansion: float = 1.0
     block_expansion: float = 1.25
     strip: int = 11
+    long_strip_dilation: int = 0
     head_size: int = 8
     window_frames: int = 62
     rope: bool = True
@@ -113,6 +116,11 @@ class StreamConfig:
             raise ConfigError(
                 f"preset '{self.name}': head_size must be even and divide "
                 f"{self.channels[2]} channels, got {self.head_size}"
+            )
+        if self.long_strip_dilation < 0:
+            raise ConfigError(
+                f"preset '{self.name}': long_strip_dilation must not be negative, "
+                f"got {self.long_strip_dilation}"
             )
         if self.window_frames < 2 or self.strip < 3 or self.strip % 2 == 0:
             raise ConfigError(

@@ -37,7 +37,9 @@ class StreamingBlock(StreamingLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.parts: list[StreamingLayer] = [CausalIDConv(channels, config.strip, name="idconv")]
+        self.parts: list[StreamingLayer] = [
+            CausalIDConv(channels, config.strip, config.long_strip_dilation, name="idconv")
+        ]
         if attention:
             self.parts.append(
                 StreamingMALA(

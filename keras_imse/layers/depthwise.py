@@ -18,15 +18,23 @@ class CausalDepthwiseConv(StreamingLayer):
     Args:
         channels: Channels of the input and output.
         kernel: ``(frames, bands)``; bands must be odd.
+        dilation: Frames between two taps over time.
         use_bias: Whether to add a bias per channel.
     """
 
     def __init__(
-        self, channels: int, kernel: tuple[int, int], *, use_bias: bool = True, **kwargs: Any
+        self,
+        channels: int,
+        kernel: tuple[int, int],
+        *,
+        dilation: int = 1,
+        use_bias: bool = True,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.channels = channels
         self.kernel_size = kernel
+        self.dilation = dilation
         self.use_bias = use_bias
 
     def build(self, input_shape: Any) -> None:
@@ -45,8 +53,8 @@ class CausalDepthwiseConv(StreamingLayer):
         super().build(input_shape)
 
     def state_specs(self, freq: int) -> list[StateSpec]:
-        frames = self.kernel_size[0]
-        return [StateSpec(self.name, (frames - 1, freq, self.channels))] if frames > 1 else []
+        past = (self.kernel_size[0] - 1) * self.dilation
+        return [StateSpec(self.name, (past, freq, self.channels))] if past else []
 
     def call(self, x: tf.Tensor, states: list[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """Convolves ``x`` ``(batch, time, freq, channels)``.
@@ -65,7 +73,9 @@ class CausalDepthwiseConv(StreamingLayer):
         else:
             if side:
                 x = tf.pad(x, [[0, 0], [0, 0], [side, side], [0, 0]])
-            y = tf.nn.depthwise_conv2d(x, self.kernel, [1, 1, 1, 1], "VALID")
+            y = tf.nn.depthwise_conv2d(
+                x, self.kernel, [1, 1, 1, 1], "VALID", dilations=[self.dilation, 1]
+            )
         if self.bias is not None:
             y = y + self.bias
         return y, next_states

@@ -90,15 +90,24 @@ def _conv_norm_act(layer: ConvNormAct, x: torch.Tensor) -> torch.Tensor:
 
 
 def _depthwise(conv: CausalDepthwise, x: torch.Tensor) -> torch.Tensor:
+    dilation = conv.dilation[0]
+    if dilation > 1:  # a strip over time: frames of one phase become bands beside each other
+        batch, time, freq, channels = x.shape
+        missing = -time % dilation
+        phases = functional.pad(x, (0, 0, 0, 0, 0, missing)).reshape(
+            batch, (time + missing) // dilation, dilation * freq, channels
+        )
+        y = native.depthwise(phases, conv.weight[:, 0].permute(1, 2, 0), conv.bias)
+        return y.reshape(batch, time + missing, freq, channels)[:, :time]
     return native.depthwise(x, conv.weight[:, 0].permute(1, 2, 0), conv.bias)
 
 
 def _idconv(layer: StreamIDConv, x: torch.Tensor) -> torch.Tensor:
-    identity, square, band, time = _norm(layer.norm, _conv(layer.pointwise, x)).split(
-        layer.sizes, dim=-1
-    )
+    x = _norm(layer.norm, _conv(layer.pointwise, x))
+    identity, long, square, band, time = x.split(layer.sizes, dim=-1)
     branches = [
         identity,
+        long if layer.long_strip is None else _depthwise(layer.long_strip, long),
         _depthwise(layer.square, square),
         _depthwise(layer.band_strip, band),
         _depthwise(layer.time_strip, time),

@@ -98,31 +98,43 @@ class CausalDepthwise(nn.Conv2d):
     Args:
         channels: Channels of the input and output.
         kernel: ``(frames, bands)``; bands must be odd.
+        dilation: Frames between two taps over time.
     """
 
-    def __init__(self, channels: int, kernel: tuple[int, int]) -> None:
-        super().__init__(channels, channels, kernel, groups=channels)
+    def __init__(self, channels: int, kernel: tuple[int, int], dilation: int = 1) -> None:
+        super().__init__(channels, channels, kernel, groups=channels, dilation=(dilation, 1))
         nn.init.normal_(self.weight, std=(kernel[0] * kernel[1]) ** -0.5)
         nn.init.zeros_(self.bias)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Convolves ``(batch, channels, time, freq)``."""
         frames, bands = self.kernel_size
-        return super().forward(functional.pad(x, (bands // 2, bands // 2, frames - 1, 0)))
+        past = (frames - 1) * self.dilation[0]
+        return super().forward(functional.pad(x, (bands // 2, bands // 2, past, 0)))
 
 
 class StreamIDConv(nn.Module):
     """1x1 convolution and norm, then identity (5/8), 3x3, 1xk and kx1 branches (1/8 each).
 
+    With a long strip, a kx1 branch with dilation takes 1/8 of the identity.
+
     Args:
         channels: Channels of the input and output.
         strip: Length k of the strips.
+        long_strip_dilation: Frames between the taps of the long strip; 0: none.
     """
 
-    def __init__(self, channels: int, strip: int) -> None:
+    def __init__(self, channels: int, strip: int, long_strip_dilation: int = 0) -> None:
         super().__init__()
         branch = channels // 8
-        self.sizes = (channels - 3 * branch, branch, branch, branch)
+        identity = channels - (4 if long_strip_dilation else 3) * branch
+        self.sizes = (identity, channels - 3 * branch - identity, branch, branch, branch)
+        self.long_strip = None
+        if long_strip_dilation:
+            self.long_strip = CausalDepthwise(branch, (strip, 1), long_strip_dilation)
+            with torch.no_grad():  # starts as the identity that it replaces
+                self.long_strip.weight.zero_()
+                self.long_strip.weight[:, :, -1] = 1.0
         self.pointwise = StreamConv(channels, channels, 1, bias=False)
         self.norm = Norm(channels)
         self.square = CausalDepthwise(branch, (3, 3))
@@ -131,9 +143,12 @@ class StreamIDConv(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Maps ``(batch, channels, time, freq)`` to the same shape."""
-        identity, square, band, time = self.norm(self.pointwise(x)).split(self.sizes, dim=1)
-        branches = [identity, self.square(square), self.band_strip(band), self.time_strip(time)]
-        return torch.cat(branches, dim=1)
+        x = self.norm(self.pointwise(x))
+        identity, long, square, band, time = x.split(self.sizes, dim=1)
+        if self.long_strip is not None:
+            long = self.long_strip(long)
+        branches = [identity, long, self.square(square), self.band_strip(band)]
+        return torch.cat([*branches, self.time_strip(time)], dim=1)
 
 
 class StreamGDFN(nn.Module):
@@ -273,7 +288,7 @@ class StreamBlock(nn.Module):
     def __init__(self, config: StreamConfig, channels: int, freq: int, *, full: bool) -> None:
         super().__init__()
         self.full = full
-        self.idconv = StreamIDConv(channels, config.strip)
+        self.idconv = StreamIDConv(channels, config.strip, config.long_strip_dilation)
         if full:
             self.mala = StreamMALA(config, channels, freq)
         expansion = config.block_expansion if full else config.light_expansion

@@ -44,6 +44,9 @@ def train(
         settings.pop("native"),
         settings.pop("threads"),
     )
+    config = load_preset(model).stream_config()
+    frames = settings.pop("item_seconds") * config.frontend.frames_per_second
+    settings["item_samples"] = round(frames) * config.frontend.hop
     losses = LossWeights(
         waveform=settings.pop("waveform"),
         perceptual=settings.pop("perceptual"),
@@ -51,7 +54,7 @@ def train(
         tails=settings.pop("tails"),
     )
     trainer = TorchTrainer(
-        load_preset(model).stream_config(),
+        config,
         TrainingConfig(**settings, losses=losses),
         machine,
         data,
@@ -100,6 +103,13 @@ def train(
     default=0,
     show_default=True,
     help="End after so many validations without a better one; 0: never.",
+)
+@click.option(
+    "--item-seconds",
+    type=click.FloatRange(min=1.0),
+    default=TrainingConfig.item_samples / 16000.0,
+    show_default=True,
+    help="Length of a training item; memory and time of a step grow with batch size times length.",
 )
 @click.option(
     "--near-clean",

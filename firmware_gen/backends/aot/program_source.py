@@ -24,15 +24,16 @@ static inline int32_t imse_row(int32_t newest, int32_t past, int32_t rows) {
 
 typedef struct {
   int32_t rows;
+  int32_t every;   /* rows from one tap to the next */
   int32_t pitch;   /* bytes from one row to the next */
   int32_t columns; /* taps per row */
   int32_t step;    /* bytes from one tap to the next */
 } imse_ring_t;
 
-/* First inputs of all rows, the oldest first. */
+/* First inputs of the rows with taps, the oldest first. */
 static void __attribute__((noinline, unused))
 imse_ring_taps(const imse_ring_t *p, const int8_t **tap, const int8_t *base, int32_t newest) {
-  for (int32_t past = p->rows - 1; past >= 0; --past) {
+  for (int32_t past = p->rows - 1; past >= 0; past -= p->every) {
     const int8_t *const row = base + imse_row(newest, past, p->rows) * p->pitch;
     for (int32_t column = 0; column < p->columns; ++column) {
       *tap++ = row + column * p->step;

@@ -55,15 +55,16 @@ static inline int32_t imse_row(int32_t newest, int32_t past, int32_t rows) {
 
 typedef struct {
   int32_t rows;
+  int32_t every;   /* rows from one tap to the next */
   int32_t pitch;   /* bytes from one row to the next */
   int32_t columns; /* taps per row */
   int32_t step;    /* bytes from one tap to the next */
 } imse_ring_t;
 
-/* First inputs of all rows, the oldest first. */
+/* First inputs of the rows with taps, the oldest first. */
 static void __attribute__((noinline, unused))
 imse_ring_taps(const imse_ring_t *p, const int8_t **tap, const int8_t *base, int32_t newest) {
-  for (int32_t past = p->rows - 1; past >= 0; --past) {
+  for (int32_t past = p->rows - 1; past >= 0; past -= p->every) {
     const int8_t *const row = base + imse_row(newest, past, p->rows) * p->pitch;
     for (int32_t column = 0; column < p->columns; ++column) {
       *tap++ = row + column * p->step;
@@ -210,7 +211,7 @@ static const int8_t weights_005[240] IMSE_WEIGHTS = {
   -1, -4, -1, -1, -1,
 };
 
-static const imse_ring_t ring_3_80_1_8 = {3, 80, 1, 8};
+static const imse_ring_t ring_3_1_80_1_8 = {3, 1, 80, 1, 8};
 
 static const int16_t table_008[256] IMSE_WEIGHTS = {
   4, 5, 6, 7, 8, 10, 11, 13, 14, 16, 18, 20, 22, 24, 26, 27, 29, 30, 31, 33, 34, 36, 37, 39, 40,
@@ -295,7 +296,7 @@ IMSE_LAYER layer_005_depthwise(void) {
       .out_pitch = 8,
   };
   const int8_t *tap[3];
-  imse_ring_taps(&ring_3_80_1_8, tap, imse_state + 0, newest_of_3);
+  imse_ring_taps(&ring_3_1_80_1_8, tap, imse_state + 0, newest_of_3);
   imse_dwconv4_s8_mve(&p, tap, imse_arena + 704);
 }
 

@@ -58,15 +58,16 @@ static inline int32_t imse_row(int32_t newest, int32_t past, int32_t rows) {
 
 typedef struct {
   int32_t rows;
+  int32_t every;   /* rows from one tap to the next */
   int32_t pitch;   /* bytes from one row to the next */
   int32_t columns; /* taps per row */
   int32_t step;    /* bytes from one tap to the next */
 } imse_ring_t;
 
-/* First inputs of all rows, the oldest first. */
+/* First inputs of the rows with taps, the oldest first. */
 static void __attribute__((noinline, unused))
 imse_ring_taps(const imse_ring_t *p, const int8_t **tap, const int8_t *base, int32_t newest) {
-  for (int32_t past = p->rows - 1; past >= 0; --past) {
+  for (int32_t past = p->rows - 1; past >= 0; past -= p->every) {
     const int8_t *const row = base + imse_row(newest, past, p->rows) * p->pitch;
     for (int32_t column = 0; column < p->columns; ++column) {
       *tap++ = row + column * p->step;
@@ -108,7 +109,7 @@ static const imse_channel_t channels_006[8] IMSE_RECORDS = {
   {-1843, 1101932639, -7},
 };
 
-static const imse_ring_t ring_3_80_3_8 = {3, 80, 3, 8};
+static const imse_ring_t ring_3_1_80_3_8 = {3, 1, 80, 3, 8};
 
 static const int8_t table_009[256] IMSE_WEIGHTS = {
   -78, -78, -78, -78, -78, -78, -78, -78, -78, -78, -78, -78, -78, -78, -78, -78, -78, -78, -78,
@@ -204,7 +205,7 @@ IMSE_LAYER layer_006_depthwise(void) {
       .multiplier = 1, .out_pitch = 8,
   };
   const int8_t *tap[9];
-  imse_ring_taps(&ring_3_80_3_8, tap, imse_state + 0, newest_of_3);
+  imse_ring_taps(&ring_3_1_80_3_8, tap, imse_state + 0, newest_of_3);
   imse_dwconv_s8(&p, tap, imse_arena + 0);
 }
 

@@ -87,11 +87,13 @@ class ConvolutionLayers(Addresses):
         """
         x, rows = self.place(node.inputs[0]), node.kernel[0]
         ring = None if x.in_newest_row else x.buffer.ring
-        whole = ring is not None and ring.rows == rows and node.dilations[0] == 1
+        every = node.dilations[0]
+        whole = ring is not None and ring.rows == (rows - 1) * every + 1
         if ring is not None and whole and not moved:
             per_row = len(taps) // rows
             step = node.dilations[1] * x.strides[2]
-            shape = self.source.structure("imse_ring_t", (rows, x.strides[1], per_row, step))
+            members = (ring.rows, every, x.strides[1], per_row, step)
+            shape = self.source.structure("imse_ring_t", members)
             return [
                 f"const int8_t *tap[{len(taps)}];",
                 f"imse_ring_taps(&{shape}, tap, imse_state + {x.buffer.offset + x.offset}, "

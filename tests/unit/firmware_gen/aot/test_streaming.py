@@ -18,26 +18,42 @@ FRAMES = 40
 
 
 def _causal(
-    b: GraphBuilder, x: TensorNode, rows: int, columns: int, *, initial: bool, depthwise: bool
+    b: GraphBuilder,
+    x: TensorNode,
+    rows: int,
+    columns: int,
+    *,
+    initial: bool,
+    depthwise: bool,
+    every: int = 1,
 ) -> TensorNode:
-    whole = b.extend(x, rows - 1, initial)
+    whole = b.extend(x, (rows - 1) * every, initial)
     if columns > 1:
         side = columns // 2
         whole = b.pad(whole, [(0, 0), (0, 0), (side, side), (0, 0)])
-    return b.conv(whole, 6, (rows, columns), depthwise=depthwise)
+    return b.conv(whole, 6, (rows, columns), depthwise=depthwise, dilation=(every, 1))
 
 
 @pytest.mark.parametrize("kernels", ["portable", "dsp"])
 @pytest.mark.parametrize("initial", [False, True])
 def test_causal_convolutions(initial: bool, kernels: str, tmp_path: Path) -> None:
     models = []
-    for seed, (rows, columns, depthwise) in enumerate(
-        [(3, 3, True), (11, 1, True), (3, 5, True), (3, 3, False), (2, 1, False), (4, 1, True)]
+    for seed, (rows, columns, depthwise, every) in enumerate(
+        [
+            (3, 3, True, 1),
+            (11, 1, True, 1),
+            (3, 5, True, 1),
+            (3, 3, False, 1),
+            (2, 1, False, 1),
+            (4, 1, True, 1),
+            (4, 1, True, 3),
+            (3, 3, False, 2),
+        ]
     ):
         b = GraphBuilder(seed)
         x = b.input((1, 1, 9, 4 if depthwise else 3))
         y = b.requant(x)
-        out = _causal(b, y, rows, columns, initial=initial, depthwise=depthwise)
+        out = _causal(b, y, rows, columns, initial=initial, depthwise=depthwise, every=every)
         models.append(b.model(out, b.requant(x)))
         assert len(find_rings(lower(models[-1].graph, models[-1].metadata))) == 1
     aot_harness.assert_equal(models, tmp_path, FRAMES, kernels)

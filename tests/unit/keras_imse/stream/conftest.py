@@ -15,6 +15,7 @@ SMALL = StreamConfig(
     channels=(8, 8, 16),
     middle_blocks=1,
     strip=5,
+    long_strip_dilation=3,
     window_frames=6,
 )
 
@@ -41,4 +42,4 @@ def small_model() -> Any:
 
     # The same weights whatever tests ran before: tolerances hold for them.
     tf_keras.utils.set_random_seed(3)
-    return randomized(ImseStream(SMALL))
+    return randomized(ImseStream(SMALL), seed=5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -53,7 +54,7 @@ def test_a_run_from_the_command_line_without_tensorflow(
     pytest.importorskip("torch", reason="needs PyTorch (extra torch)")
     arguments = ["--data", str(corpus_dir), "-o", str(tmp_path / "run"), "--steps", "1"]
     arguments += ["--model", "imse-stream-small", "--batch-size", "1", "--device", "cpu"]
-    arguments += ["--workers", "0"]
+    arguments += ["--workers", "0", "--item-seconds", "1.6"]
     code = (
         f"sys.argv = ['train', *{arguments!r}]\n"
         "sys.modules['pesq'] = None\n"
@@ -63,6 +64,8 @@ def test_a_run_from_the_command_line_without_tensorflow(
     assert done.returncode == 0, done.stderr
     assert "1 steps, best validation" in done.stdout
     assert (tmp_path / "run" / "weights.npz").is_file()
+    settings = json.loads((tmp_path / "run" / "training.json").read_text(encoding="utf-8"))
+    assert settings["training"]["item_samples"] == 25600
 
 
 @pytest.mark.parametrize(
