@@ -12,12 +12,12 @@ from firmware_gen.backends.aot.emit.cmsis_nn import cmsis_nn_emitter
 from firmware_gen.backends.aot.emit.portable import Emitter
 from firmware_gen.backends.aot.fold import fold_tables
 from firmware_gen.backends.aot.fuse import fuse_convolutions, fuse_products
-from firmware_gen.backends.aot.heads import share_roots, split_heads
+from firmware_gen.backends.aot.heads import fuse_attention, share_roots, split_heads
 from firmware_gen.backends.aot.kernel_sets import CMSIS_NN, EMITTERS, choose_kernels
 from firmware_gen.backends.aot.layout import Layout
 from firmware_gen.backends.aot.lower import lower
 from firmware_gen.backends.aot.memory import MemoryPlan, plan_memory
-from firmware_gen.backends.aot.norms import fuse_norms
+from firmware_gen.backends.aot.norms import fuse_moments, fuse_norms
 from firmware_gen.backends.aot.program_source import network_header_text, network_source
 from firmware_gen.backends.aot.source import Source
 from firmware_gen.backends.base import BackendMemory, BackendOutput
@@ -136,7 +136,9 @@ def compile_network(
     fold_tables(program)
     fuse_convolutions(program, kind.looks_up)
     fuse_products(program, kind.multiplies)
+    fuse_attention(program, kind.attends)
     fuse_norms(program, kind.norms)
+    fuse_moments(program, kind.takes_moments)
     split_heads(program)
     fuse_chains(program, kind.chains)
     share_roots(program)

@@ -8,18 +8,21 @@ normaliser of linear attention and its root are computed once per head.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
 from firmware_gen.backends.aot.fold import kept_values
 from firmware_gen.backends.aot.nodes import (
+    Attend,
     Binary,
     Chain,
     MatMul,
     Node,
     Program,
     ReciprocalRoot,
+    Table,
     Value,
 )
 
@@ -53,6 +56,73 @@ def share_roots(program: Program) -> None:
     for node in list(program.nodes):
         if isinstance(node, ReciprocalRoot):
             _share_root(program, node)
+
+
+def fuse_attention(program: Program, accepts: Callable[[Program, Attend], bool]) -> None:
+    """Make one node of the last steps of linear attention, in place.
+
+    Args:
+        program: The program.
+        accepts: Whether the kernel set has them.
+    """
+    kept = kept_values(program)
+    readers: dict[int, list[Node]] = {}
+    for node in program.nodes:
+        for index in set(node.inputs):
+            readers.setdefault(index, []).append(node)
+    fused: dict[Node, Node | None] = {}
+    for node in program.nodes:
+        found = _attend(node, readers) if isinstance(node, Table) else None
+        if found is None or not accepts(program, found):
+            continue
+        inside = [found.inverse, found.attended, found.away, found.weighted]
+        if kept.intersection(part.outputs[0] for part in inside):
+            continue
+        fused.update(dict.fromkeys(inside))
+        fused[found.result] = found
+    nodes = [fused.get(node, node) for node in program.nodes]
+    program.nodes = [node for node in nodes if node is not None]
+
+
+def _attend(inverse: Table, readers: dict[int, list[Node]]) -> Attend | None:
+    """The steps that begin with a factor, or None."""
+    (z,) = inverse.inputs
+    attended = _reader(readers, inverse, "mul")
+    if attended is None:
+        return None
+    product = attended.outputs[0]
+    both = [node for node in readers.get(product, []) if isinstance(node, Binary)]
+    away = next((node for node in both if node.kind == "sub" and node.inputs[0] == product), None)
+    weighted = _reader(readers, away, "mul")
+    result = _reader(readers, weighted, "add")
+    if (
+        away is None
+        or weighted is None
+        or result is None
+        or len(readers[product]) != 2
+        or set(weighted.inputs) != {z, away.outputs[0]}
+        or set(result.inputs) != {product, weighted.outputs[0]}
+    ):
+        return None
+    (numerator,) = {*attended.inputs} - {inverse.outputs[0]}
+    parts = (inverse, attended, away, weighted, result)
+    return Attend(
+        label=", ".join(part.label for part in parts),
+        inputs=(numerator, z, away.inputs[1]),
+        outputs=result.outputs,
+        inverse=inverse,
+        attended=attended,
+        away=away,
+        weighted=weighted,
+        result=result,
+    )
+
+
+def _reader(readers: dict[int, list[Node]], node: Node | None, kind: str) -> Binary | None:
+    """The one operator of a kind that reads a result, if nothing else does."""
+    found = readers.get(node.outputs[0], []) if node is not None else []
+    (reader,) = found if len(found) == 1 else (None,)
+    return reader if isinstance(reader, Binary) and reader.kind == kind else None
 
 
 def _mask(program: Program, node: Node | None) -> Value | None:

@@ -329,6 +329,43 @@ class RowNorm(Node):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class Moments(Node):
+    """Mean of int16 values over axes and variance around it, the two outputs.
+
+    Attributes:
+        mean: The mean.
+        square: Squared difference of value and mean.
+        variance: Mean of the squares.
+    """
+
+    mean: Mean
+    square: Binary
+    variance: Mean
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Attend(Node):
+    """The last steps of linear attention: ``a + z (a - mean)`` with ``a = numerator / z``.
+
+    Inputs are the numerator ``(…, rows, channels)``, ``z`` ``(…, rows, 1)`` and the mean
+    ``(…, 1, channels)``, all int8.
+
+    Attributes:
+        inverse: Factor ``1 / z`` as a table.
+        attended: Product of numerator and factor.
+        away: Its difference to the mean.
+        weighted: Product of ``z`` and the difference.
+        result: Sum of ``attended`` and ``weighted``.
+    """
+
+    inverse: Table
+    attended: Binary
+    away: Binary
+    weighted: Binary
+    result: Binary
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Reshape(Node):
     """The same elements in another shape."""
 

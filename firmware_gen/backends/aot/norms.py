@@ -1,18 +1,21 @@
-"""Layer normalisation composed of single operators, as one node.
+"""Norms composed of single operators, as one node or two.
 
-Mean, squared difference, mean, sum with a small constant, reciprocal root, product and change to
-int8, all along the last axis, where nothing else reads what lies between: a kernel that keeps the
-few numbers of a row in registers gives the same integers.
+Along the last axis: mean, squared difference, mean, sum with a small constant, reciprocal root,
+product and change to int8, where nothing else reads what lies between. A kernel that keeps the few
+numbers of a row in registers gives the same integers. Over other axes: mean and variance, without
+the squares in memory; what is applied to every value is a chain.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 from firmware_gen.backends.aot.fold import kept_values
 from firmware_gen.backends.aot.nodes import (
     Binary,
     Mean,
+    Moments,
     Node,
     Program,
     ReciprocalRoot,
@@ -43,6 +46,43 @@ def fuse_norms(program: Program, accepts: Callable[[Program, RowNorm], bool]) ->
             continue
         fused.update(dict.fromkeys(parts))
         fused[norm.result] = norm
+    nodes = [fused.get(node, node) for node in program.nodes]
+    program.nodes = [node for node in nodes if node is not None]
+
+
+def fuse_moments(program: Program, accepts: Callable[[Program, Moments], bool]) -> None:
+    """Replace means and variances over axes other than the last one, in place.
+
+    Args:
+        program: The program.
+        accepts: Whether the kernel set has them.
+    """
+    kept = kept_values(program)
+    fused: dict[Node, Moments | None] = {}
+    readers = Counter(index for node in program.nodes for index in set(node.inputs))
+    means = {node.outputs[0]: node for node in program.nodes if isinstance(node, Mean)}
+    squares = {
+        node.outputs[0]: node
+        for node in program.nodes
+        if isinstance(node, Binary) and node.kind == "squared_difference"
+    }
+    for variance in means.values():
+        square = squares.get(variance.inputs[0])
+        if square is None or readers[square.outputs[0]] > 1 or square.outputs[0] in kept:
+            continue
+        mean = next((means[index] for index in square.inputs if index in means), None)
+        if mean is None or set(square.inputs) != {mean.outputs[0], *mean.inputs}:
+            continue
+        moments = Moments(
+            label=f"{mean.label}, {square.label}, {variance.label}",
+            inputs=mean.inputs,
+            outputs=(mean.outputs[0], variance.outputs[0]),
+            mean=mean,
+            square=square,
+            variance=variance,
+        )
+        if mean.axes == variance.axes and accepts(program, moments):
+            fused |= {mean: moments, square: None, variance: None}
     nodes = [fused.get(node, node) for node in program.nodes]
     program.nodes = [node for node in nodes if node is not None]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from firmware_gen.backends.aot.nodes import (
+    Attend,
     AveragePool,
     Binary,
     Chain,
@@ -18,7 +19,7 @@ from firmware_gen.backends.aot.nodes import (
     Table,
 )
 
-_MOVABLE = (AveragePool, Binary, Chain, Convolution, MatMul, Mean, Prelu, RowNorm, Table)
+_MOVABLE = (Attend, AveragePool, Binary, Chain, Convolution, MatMul, Mean, Prelu, RowNorm, Table)
 _VIEWS = (Reshape, Slice)
 
 

@@ -12,7 +12,7 @@ from math import lcm
 
 import numpy as np
 
-from firmware_gen.backends.aot.emit.dsp_norms import NormLayers
+from firmware_gen.backends.aot.emit.dsp_attention import AttentionLayers
 from firmware_gen.backends.aot.emit.dsp_packing import (
     FULL_RANGE,
     SUM_LIMIT,
@@ -45,7 +45,7 @@ _STRIP_COLUMNS = 26
 _MEAN_ROWS = 256  # as many int8 values fit a sum of 16 bits
 
 
-class DspEmitter(NormLayers):
+class DspEmitter(AttentionLayers):
     """Writes the layers with the DSP kernels where they apply."""
 
     @staticmethod

@@ -12,6 +12,7 @@ from firmware_gen.backends.aot.emit.sums import SumLayers
 from firmware_gen.backends.aot.layout import Layout
 from firmware_gen.backends.aot.memory import MemoryPlan
 from firmware_gen.backends.aot.nodes import (
+    Attend,
     AveragePool,
     Binary,
     Chain,
@@ -19,6 +20,7 @@ from firmware_gen.backends.aot.nodes import (
     Convolution,
     MatMul,
     Mean,
+    Moments,
     Node,
     Pad,
     Prelu,
@@ -47,6 +49,7 @@ class Emitter(ConvolutionLayers, ElementwiseLayers, SumLayers, MoveLayers):
     def __init__(self, layout: Layout, plan: MemoryPlan, source: Source) -> None:
         super().__init__(layout, plan, source)
         self.handlers: dict[type[Node], Callable[..., list[str]]] = {
+            Attend: self.attend,
             AveragePool: self.average_pool,
             Binary: self.binary,
             Chain: self.chain,
@@ -54,6 +57,7 @@ class Emitter(ConvolutionLayers, ElementwiseLayers, SumLayers, MoveLayers):
             Convolution: self.convolution,
             MatMul: self.matmul,
             Mean: self.mean,
+            Moments: self.moments,
             Pad: self.pad,
             Prelu: self.prelu,
             ReciprocalRoot: self.reciprocal_root,
@@ -85,13 +89,33 @@ class Emitter(ConvolutionLayers, ElementwiseLayers, SumLayers, MoveLayers):
         return False
 
     @staticmethod
+    def attends(program: Program, node: Attend) -> bool:
+        """Whether there is a kernel of the last steps of attention."""
+        del program, node
+        return False
+
+    @staticmethod
     def norms(program: Program, node: RowNorm) -> bool:
         """Whether there is a kernel of a norm."""
         del program, node
         return False
 
+    @staticmethod
+    def takes_moments(program: Program, node: Moments) -> bool:
+        """Whether there is a kernel of mean and variance."""
+        del program, node
+        return False
+
+    def moments(self, node: Moments) -> list[str]:
+        """Mean and variance; only of kernel sets that accept them."""
+        raise NotImplementedError(node.label)
+
     def chain(self, node: Chain) -> list[str]:
         """A chain; only of kernel sets that accept steps of chains."""
+        raise NotImplementedError(node.label)
+
+    def attend(self, node: Attend) -> list[str]:
+        """The last steps of attention; only of kernel sets that accept them."""
         raise NotImplementedError(node.label)
 
     def row_norm(self, node: RowNorm) -> list[str]:

@@ -6,10 +6,6 @@ static inline int32_t scaled(int32_t twice, const imse_scale_t *q) {
   return imse_scale_twice(twice, q->mantissa, q->add, q->shift);
 }
 
-static inline int32_t doubled(int32_t value) {
-  return imse_qadd(value, value);
-}
-
 static int32_t sum_of(const int16_t *in, int32_t n) {
   int32_t sum = 0;
   for (const int16_t *const end = in + n; in < end; in += 2) {
@@ -20,19 +16,12 @@ static int32_t sum_of(const int16_t *in, int32_t n) {
   return sum;
 }
 
-/* One square of a difference; it is not negative, which spares the correction of the rounding. */
-static inline int32_t square(int32_t value, int32_t share, const imse_scale_t *q) {
-  const int32_t difference = share - ((value + 1) >> 1);
-  const int32_t twice = doubled(difference * difference);
-  return imse_ssat16(imse_smmlar(twice, q->mantissa, q->add) >> q->shift);
-}
-
 static int32_t sum_of_squares(const imse_norm_s16_dsp_t *p, const int16_t *in, int32_t share) {
   const imse_scale_t q = p->square;
   int32_t sum = 0;
   for (const int16_t *const end = in + p->n; in < end; in += 2) {
-    sum += square(in[0], share, &q);
-    sum += square(in[1], share, &q);
+    sum += imse_square_s16(in[0], share, &q);
+    sum += imse_square_s16(in[1], share, &q);
   }
   return sum;
 }
@@ -50,7 +39,8 @@ void imse_norm_s16_s8_dsp(const imse_norm_s16_dsp_t *p, const int16_t *in, int8_
     const imse_scale_t product = p->product;
     const imse_scale_t result = p->result;
     for (int32_t i = 0; i < p->n; ++i) {
-      const int32_t value = imse_ssat16(scaled(doubled(in[i] * root), &product));
+      const int32_t once = in[i] * root;
+      const int32_t value = imse_ssat16(scaled(imse_qadd(once, once), &product));
       out[i] = (int8_t)imse_ssat8(scaled(2 * value, &result));
     }
     in += p->in_pitch;

@@ -6,7 +6,7 @@ import test_ops
 from aot_harness import GraphBuilder
 
 from firmware_gen.backends.aot.backend import CompiledNetwork, compile_network
-from firmware_gen.backends.aot.nodes import Chain, MatMul, ReciprocalRoot, RowNorm
+from firmware_gen.backends.aot.nodes import Attend, Chain, MatMul, Moments, ReciprocalRoot, RowNorm
 
 
 def _network(maker: test_ops.Maker, seed: int, kernels: str) -> CompiledNetwork:
@@ -61,3 +61,27 @@ def test_norm_that_suits_the_kernel_is_one_layer() -> None:
         assert ("imse_norm_s16_s8_dsp" in network.source.kernels) == bool(norms)
         whole += len(norms)
     assert 1 <= whole <= 5
+
+
+def test_last_steps_of_attention_are_one_layer_where_sums_have_a_form() -> None:
+    taken = 0
+    for seed in range(100, 106):
+        network = _network(test_ops.attended, seed, "dsp")
+        found = [node for node in network.layout.program.nodes if isinstance(node, Attend)]
+        assert ("imse_attend_s8_dsp" in network.source.kernels) == bool(found)
+        for node in found:
+            inside = {node.away.outputs[0], node.weighted.outputs[0]}
+            assert inside.isdisjoint(network.layout.placements)
+        taken += len(found)
+    assert 1 <= taken <= 5
+
+
+def test_mean_and_variance_over_pixels_are_one_layer() -> None:
+    taken = 0
+    for seed in range(100, 106):
+        network = _network(test_ops.moments, seed, "dsp")
+        found = [node for node in network.layout.program.nodes if isinstance(node, Moments)]
+        assert ("imse_moments_s16_dsp" in network.source.kernels) == bool(found)
+        assert ("imse_mean_s16" in network.source.kernels) != bool(found)
+        taken += len(found)
+    assert 1 <= taken <= 5

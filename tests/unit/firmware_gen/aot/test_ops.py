@@ -516,6 +516,44 @@ def row_norm(b: GraphBuilder) -> TensorNode:
     return b.requant(product, "int8", product.scales[0] * float(2.0 ** r.uniform(5, 9)))
 
 
+def attended(b: GraphBuilder) -> TensorNode:
+    """The last steps of linear attention over heads, in int8."""
+    r = b.rng
+    count, rows, channels = (
+        int(r.integers(1, 4)),
+        int(r.integers(1, 9)),
+        4 * int(r.integers(1, 4)),
+    )
+    shapes = [(1, count, rows, channels), (1, count, rows, 1), (1, count, 1, channels)]
+    sizes = [int(np.prod(shape)) for shape in shapes]
+    parts = b.split(b.input((1, 1, 1, sum(sizes))), sizes, 3)
+    parts = [b.reshape(part, shape) for part, shape in zip(parts, shapes, strict=True)]
+    numerator, mean = b.requant(parts[0], scale=0.05), b.requant(parts[2], scale=0.06)
+    z = b.op("LOGISTIC", [parts[1]], b.tensor(shapes[1], scale=1 / 256, point=-128))
+    inverse = b.unary("QUANTIZE", z, 1 / 150, int(r.integers(-128, -100)))
+    product = (numerator, inverse) if r.integers(2) else (inverse, numerator)
+    ratio = b.binary("MUL", *product, scale=0.05 * float(r.uniform(0.5, 2.0)))
+    away = b.binary("SUB", ratio, mean, scale=0.09)
+    weighted = b.binary("MUL", *((z, away) if r.integers(2) else (away, z)), scale=0.08)
+    return b.binary("ADD", *((ratio, weighted) if r.integers(2) else (weighted, ratio)), scale=0.1)
+
+
+def moments(b: GraphBuilder) -> TensorNode:
+    """Mean and variance over all pixels, applied to them."""
+    r = b.rng
+    a, c = _wide_pair(b, (1, 3, int(r.integers(2, 6)), int(r.integers(1, 5))))
+    x = b.binary("ADD", a, c, scale=a.scales[0] * float(r.uniform(0.5, 1.5)))
+    one = (1, 1, 1, x.shape[3])
+    scale = x.scales[0] * float(r.choice([0.7, 1.5]))
+    mean = b.op("MEAN", [x, b.ints([1, 2])], b.tensor(one, "int16", scale), keepDims=True)
+    order = [x, mean] if r.integers(4) else [mean, x]
+    square = b.binary("SQUARED_DIFFERENCE", *order, scale=x.scales[0] ** 2 * 16000)
+    scale = square.scales[0] * float(r.choice([0.6, 1.0]))
+    variance = b.op("MEAN", [square, b.ints([1, 2])], b.tensor(one, "int16", scale), keepDims=True)
+    product = b.binary("MUL", x, variance, scale=x.scales[0] * variance.scales[0] * 9000)
+    return b.binary("SUB", product, mean, scale=product.scales[0])
+
+
 def tables(b: GraphBuilder) -> TensorNode:
     x = b.requant(b.input((1, 1, 4, 64)), scale=float(2.0 ** b.rng.uniform(-6, -2)))
     kind = str(b.rng.choice(["LOGISTIC", "ELU", "HARD_SWISH", "QUANTIZE"]))
@@ -601,6 +639,8 @@ FUSED = [
     behind_table,
     heads,
     row_norm,
+    attended,
+    moments,
 ]
 WITH_DSP_KERNELS = [
     conv,
