@@ -5,7 +5,6 @@
 #include <arm_nnfunctions.h>
 #include <stdint.h>
 
-
 /* 0, or the first status other than success that one of Arm's functions gave. */
 extern int imse_cmsis_nn_status;
 
@@ -42,6 +41,40 @@ typedef struct {
 } imse_dwconv_cmsis_t;
 
 void imse_dwconv_s8_cmsis(const imse_dwconv_cmsis_t *p, const int8_t *in, int8_t *out);
+
+/* Fully connected layer. `sums` are read with Helium only: per output channel the bias, and the sum
+ * of the weights times the input's offset. The first multiplier and shift are for all channels where
+ * the kernel is not the one per channel. */
+typedef struct {
+  cmsis_nn_fc_params layer;
+  int32_t rows;
+  int32_t depth;
+  int32_t channels;
+  const int8_t *weights;
+  const int32_t *bias;
+  const int32_t *sums;
+  const int32_t *multiplier;
+  const int32_t *shift;
+} imse_fully_connected_cmsis_t;
+
+void imse_fully_connected_s8_cmsis(const imse_fully_connected_cmsis_t *p, const int8_t *in,
+                                   int8_t *out);
+void imse_fully_connected_channels_s8_cmsis(const imse_fully_connected_cmsis_t *p, const int8_t *in,
+                                            int8_t *out);
+
+/* Products of as many matrices, b transposed; `sums` is memory for one number per column. */
+typedef struct {
+  cmsis_nn_fc_params layer;
+  cmsis_nn_dims a;
+  cmsis_nn_dims b;
+  cmsis_nn_dims output;
+  int32_t multiplier;
+  int32_t shift;
+  void *sums;
+} imse_matmul_cmsis_t;
+
+void imse_matmul_s8_cmsis(const imse_matmul_cmsis_t *p, const int8_t *a, const int8_t *b,
+                          int8_t *out);
 
 /* Average pooling of a dense image. */
 typedef struct {

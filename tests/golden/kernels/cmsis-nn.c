@@ -9,9 +9,7 @@
 #include "imse_add_s8_dsp.h"
 #include "imse_cmsis_nn.h"
 #include "imse_copy.h"
-#include "imse_matmul_s8_dsp.h"
 #include "imse_mul_s8_dsp.h"
-#include "imse_pixels_s8_dsp.h"
 #include "imse_prelu_s8_dsp.h"
 #include "imse_table.h"
 #include "imse_network.h"
@@ -287,7 +285,7 @@ IMSE_LAYER layer_009_mul(void) {
       .n = 4,
   };
   for (int32_t i0 = 0; i0 < 8; ++i0) {
-    imse_mul_table_s8_dsp(&p, imse_arena + 4848 + i0 * 8, imse_arena + 4852 + i0 * 8, imse_arena + 64 + i0 * 4);
+    imse_mul_table_s8_dsp(&p, imse_arena + 4848 + i0 * 8, imse_arena + 4852 + i0 * 8, imse_arena + 128 + i0 * 4);
   }
 }
 
@@ -300,7 +298,7 @@ IMSE_LAYER layer_010_conv(void) {
       .multiplier = multipliers_010, .shift = shifts_010, .buffer = imse_arena + 0,
       .buffer_bytes = 64,
   };
-  imse_conv_s8_cmsis(&p, imse_arena + 64, imse_arena + 288);
+  imse_conv_s8_cmsis(&p, imse_arena + 128, imse_arena + 64);
 }
 
 /* ADD 't_26' */
@@ -310,7 +308,7 @@ IMSE_LAYER layer_011_add(void) {
       .small = shares_011, .big_factor = 1048576, .mantissa = 1865723302, .add = 32768,
       .shift = 16, .n = 64,
   };
-  imse_add_s8_dsp(&p, imse_arena + 288, imse_state + 8 + newest_of_3 * 80, imse_arena + 288);
+  imse_add_s8_dsp(&p, imse_arena + 64, imse_state + 8 + newest_of_3 * 80, imse_arena + 64);
 }
 
 /* CONV_2D 't_28' */
@@ -322,24 +320,23 @@ IMSE_LAYER layer_012_conv(void) {
       .multiplier = multipliers_012, .shift = shifts_012, .buffer = imse_arena + 0,
       .buffer_bytes = 64,
   };
-  imse_conv_s8_cmsis(&p, imse_arena + 288, imse_arena + 64);
+  imse_conv_s8_cmsis(&p, imse_arena + 64, imse_arena + 128);
 }
 
 /* LOGISTIC 't_30' */
 /* 1x1x8x2 -> 1x1x8x2 */
 IMSE_LAYER layer_013_table(void) {
-  imse_table_s8(table_013, imse_arena + 64, imse_mask, 16);
+  imse_table_s8(table_013, imse_arena + 128, imse_mask, 16);
 }
 
 /* BATCH_MATMUL 't_33' */
 /* 1x1x8x8 1x1x8x8 -> 1x1x8x8 */
 IMSE_LAYER layer_015_matmul(void) {
-  static const imse_matmul_dsp_t p = {
-      .out = {0, 1374389601, 448, 7}, .scratch = IMSE_S32(imse_arena + 0), .a_offset = 0,
-      .b_offset = 0, .rows = 8, .depth = 8, .cols = 8, .a_row = 8, .a_col = 1, .b_row = 1,
-      .b_col = 8, .out_row = 8,
+  static const imse_matmul_cmsis_t p = {
+      .layer = {0, 0, 3, {-128, 127}}, .a = {1, 1, 8, 8}, .b = {1, 1, 8, 8},
+      .output = {1, 1, 8, 8}, .multiplier = 1374389601, .shift = -7, .sums = imse_arena + 0,
   };
-  imse_matmul_s8_dsp(&p, imse_arena + 288, imse_arena + 288, imse_phase);
+  imse_matmul_s8_cmsis(&p, imse_arena + 64, imse_arena + 64, imse_phase);
 }
 
 void imse_network_reset(void) {
@@ -380,14 +377,10 @@ int imse_network_invoke(const int8_t *features, int8_t *mask, int8_t *phase) {
 /* kernels/imse_conv_s8_cmsis.c */
 /* kernels/imse_copy.h */
 /* kernels/imse_copy_rows.c */
-/* kernels/imse_dot.h */
 /* kernels/imse_dwconv_s8_cmsis.c */
-/* kernels/imse_matmul_s8_dsp.c */
-/* kernels/imse_matmul_s8_dsp.h */
+/* kernels/imse_matmul_s8_cmsis.c */
 /* kernels/imse_mul_s8_dsp.c */
 /* kernels/imse_mul_s8_dsp.h */
-/* kernels/imse_pixels_s8_dsp.c */
-/* kernels/imse_pixels_s8_dsp.h */
 /* kernels/imse_prelu_s8_dsp.c */
 /* kernels/imse_prelu_s8_dsp.h */
 /* kernels/imse_simd.h */

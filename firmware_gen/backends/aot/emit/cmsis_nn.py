@@ -1,7 +1,8 @@
 """Layers that Arm's CMSIS-NN computes; what it has no function for is left to our kernels.
 
 Arm's functions take dense images: a view, or rows of a ring buffer, is copied to scratch first.
-Borders are in memory already. Fully connected layers are 1x1 convolutions here.
+Borders are in memory already. A fully connected layer arrives as a convolution of rows; see
+:func:`_dense_layer` for which of Arm's functions computes it.
 """
 
 from __future__ import annotations
@@ -12,14 +13,26 @@ import numpy as np
 
 from firmware_gen.backends.aot import multipliers
 from firmware_gen.backends.aot.cmsis_nn import CmsisNn
+from firmware_gen.backends.aot.emit.mve import MveEmitter
 from firmware_gen.backends.aot.emit.portable import Emitter
 from firmware_gen.backends.aot.layout import Buffer, Placement, contiguous
-from firmware_gen.backends.aot.nodes import AveragePool, Binary, Convolution, Program, Value
+from firmware_gen.backends.aot.nodes import (
+    AveragePool,
+    Binary,
+    Convolution,
+    MatMul,
+    Program,
+    Value,
+)
 from firmware_gen.backends.aot.source import advance, looped, struct
 
 _CHECK = "imse_cmsis_nn_check"
 _CHANNEL_BLOCK = 124  # channels that Arm's Helium depthwise convolution buffers at a time
 _MAX_IMAGE = 1 << 16  # Arm's sizes of images are 16-bit
+# Up to these Arm's fully connected layers take fewer instructions than its 1x1 convolution.
+_ROWS = 3
+_ROWS_WITH_HELIUM = 1
+_DEPTH_WITH_HELIUM = 64
 
 
 def cmsis_nn_emitter(base: type[Emitter], library: CmsisNn) -> type[Emitter]:
@@ -44,7 +57,16 @@ def cmsis_nn_emitter(base: type[Emitter], library: CmsisNn) -> type[Emitter]:
             window = node.outputs[0] in self.windows
             if window or not _computes(library, self.program, node):
                 return list(super().convolution(node))
-            return _convolution(self, node)
+            kernel = _dense_layer(library, self, node)
+            return _fully_connected(self, node, kernel) if kernel else _convolution(self, node)
+
+        def matmul(self, node: MatMul) -> list[str]:
+            values = [self.value(index) for index in (*node.inputs, *node.outputs)]
+            batches = {value.shape[:-2] for value in values}
+            plain = all(value.dtype == "int8" for value in values) and len(batches) == 1
+            if not plain or not library.has("arm_batch_matmul_s8"):
+                return list(super().matmul(node))
+            return _matmul(self, node)
 
         def average_pool(self, node: AveragePool) -> list[str]:
             x, y = (self.value(index) for index in (node.inputs[0], node.outputs[0]))
@@ -76,6 +98,30 @@ def _computes(library: CmsisNn, program: Program, node: Convolution) -> bool:
         return library.has(name, f"{name}_get_buffer_size")
     name = "arm_convolve_wrapper_s8"
     return node.weights.shape[-1] == x.shape[3] and library.has(name, f"{name}_get_buffer_size")
+
+
+def _dense_layer(library: CmsisNn, emitter: Emitter, node: Convolution) -> str:
+    """Kernel that computes a convolution as a fully connected layer; empty where none is better.
+
+    Arm's functions for fully connected layers take one row at a time, its 1x1 convolution several;
+    docs/performance.md has the instructions of both. With Helium the former read sums of the
+    weights that the caller makes; they mean what is written here since CMSIS-NN 7, which has the
+    function per channel.
+    """
+    x, depth = emitter.value(node.inputs[0]), node.weights.shape[-1]
+    rows = x.shape[1] * x.shape[2]
+    per_channel = "arm_fully_connected_per_channel_s8"
+    if node.depthwise or node.kernel != (1, 1) or node.strides != (1, 1):
+        return ""
+    if isinstance(emitter, MveEmitter):
+        better = rows <= _ROWS_WITH_HELIUM and depth <= _DEPTH_WITH_HELIUM
+        if not better or not library.has(per_channel):
+            return ""
+    elif rows > _ROWS:
+        return ""
+    if len(set(node.multipliers)) == 1 and library.has("arm_fully_connected_s8"):
+        return "imse_fully_connected_s8_cmsis"
+    return "imse_fully_connected_channels_s8_cmsis" if library.has(per_channel) else ""
 
 
 class _Scratch:
@@ -171,6 +217,75 @@ def _convolution(emitter: Emitter, node: Convolution) -> list[str]:
     )
     call = f"{_kernel(emitter, f'imse_{kind}_s8_cmsis')}(&p, {source}, {target});"
     return [*lines, *copy_in, call, *copy_out]
+
+
+def _fully_connected(emitter: Emitter, node: Convolution, kernel: str) -> list[str]:
+    x, y = emitter.value(node.inputs[0]), emitter.value(node.outputs[0])
+    scratch = _Scratch(emitter)
+    copy_in, source = _dense_input(emitter, scratch, node)
+    target, copy_out = _output(emitter, scratch, y)
+    channels, depth = node.weights.shape[0], node.weights.shape[-1]
+    weights = np.ascontiguousarray(node.weights.reshape(channels, depth), np.int8)
+    bias, columns = np.array(node.bias, np.int32), np.array(node.multipliers, np.int32).T
+    sums = "0"
+    name = f"{emitter.index:03d}"
+    if isinstance(emitter, MveEmitter):
+        total = bias - x.zero_point * weights.sum(axis=1, dtype=np.int32)
+        sums = emitter.source.constant(f"sums_{name}", total.astype(np.int32))
+    lines = struct(
+        "imse_fully_connected_cmsis_t",
+        {
+            "layer": f"{{{-x.zero_point}, 0, {y.zero_point}, {{{node.low}, {node.high}}}}}",
+            "rows": x.shape[1] * x.shape[2],
+            "depth": depth,
+            "channels": channels,
+            "weights": emitter.source.constant(f"weights_{name}", weights),
+            "bias": emitter.source.constant(f"bias_{name}", bias),
+            "sums": sums,
+            "multiplier": emitter.source.constant(f"multipliers_{name}", columns[0]),
+            "shift": emitter.source.constant(f"shifts_{name}", columns[1]),
+        },
+    )
+    return [*lines, *copy_in, f"{_kernel(emitter, kernel)}(&p, {source}, {target});", *copy_out]
+
+
+def _matmul(emitter: Emitter, node: MatMul) -> list[str]:
+    """A product of matrices that lie behind each other, the second one transposed."""
+    a, b = (emitter.value(index) for index in node.inputs)
+    y = emitter.value(node.outputs[0])
+    scratch = _Scratch(emitter)
+    copies, spots = [], []
+    for operand, turned in ((a, node.transpose_a), (b, not node.transpose_b)):
+        place, shape = emitter.place(operand.index), operand.shape
+        if turned:
+            strides = (*place.strides[:-2], place.strides[-1], place.strides[-2])
+            shape = (*shape[:-2], shape[-1], shape[-2])
+            place = Placement(place.buffer, place.offset, strides, place.in_newest_row)
+        if _is_dense(place, shape):
+            spots.append(emitter.address(place, "int8"))
+            continue
+        taken = scratch.take(operand.elements)
+        dense = Placement(taken.buffer, 0, contiguous(shape))
+        copies += emitter.copy(dense, place, shape, "int8")
+        spots.append(emitter.address(dense, "int8"))
+    target, copy_out = _output(emitter, scratch, y)
+    rows, cols = y.shape[-2:]
+    depth = a.shape[-2 if node.transpose_a else -1]
+    count = y.elements // (rows * cols)
+    lines = struct(
+        "imse_matmul_cmsis_t",
+        {
+            "layer": f"{{{-a.zero_point}, {-b.zero_point}, {y.zero_point}, {{-128, 127}}}}",
+            "a": _dims((1, count, rows, depth)),
+            "b": _dims((1, count, cols, depth)),
+            "output": _dims((1, count, rows, cols)),
+            "multiplier": node.out[0],
+            "shift": node.out[1],
+            "sums": emitter.address(scratch.take(4 * cols), "int8"),
+        },
+    )
+    call = f"{_kernel(emitter, 'imse_matmul_s8_cmsis')}(&p, {', '.join(spots)}, {target});"
+    return [*lines, *copies, call, *copy_out]
 
 
 def _kernel(emitter: Emitter, name: str) -> str:

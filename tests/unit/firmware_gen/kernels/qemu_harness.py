@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
+import os
 import re
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -11,11 +14,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from firmware_gen.backends.aot.backend import compile_network
+from firmware_gen.backends.aot.cmsis_nn import VARIABLE
 from firmware_gen.backends.aot.emit.portable import Emitter
 from quantize.artifact import QuantizedModel
 
+NEEDS_EMULATOR = [
+    pytest.mark.emulator,
+    pytest.mark.skipif(
+        shutil.which("arm-none-eabi-gcc") is None or shutil.which("qemu-system-arm") is None,
+        reason="arm-none-eabi-gcc or qemu-system-arm is not installed",
+    ),
+]
 _HERE = Path(__file__).parent
 _CSRC = _HERE.parents[3] / "firmware_gen" / "csrc"
 
@@ -115,6 +127,16 @@ def run_networks(
             results[-1].append((outputs, ticks * board.instructions_per_tick))
     assert position == len(data)
     return results
+
+
+def find_arm_sources() -> Path:
+    """CMSIS-NN: where CMSIS_NN_DIR says, else the one that a package of the tests carries."""
+    if os.environ.get(VARIABLE):
+        return Path(os.environ[VARIABLE])
+    package = importlib.util.find_spec("bakenn")
+    if package is None or package.origin is None:
+        pytest.skip(f"neither {VARIABLE} is set nor the package bakenn installed")
+    return Path(package.origin).parent / "backend" / "cmsis_nn" / "vendor" / "cmsis_nn"
 
 
 def cmsis_nn_includes(root: Path) -> tuple[str, ...]:

@@ -6,9 +6,6 @@ Many networks share one image, so that a run costs seconds. A failure prints the
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -18,9 +15,16 @@ import pytest
 from graph_cases import Case, cases
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
-from qemu_harness import M7, M55, Board, run_networks
+from qemu_harness import (
+    M7,
+    M55,
+    NEEDS_EMULATOR,
+    Board,
+    find_arm_sources,
+    run_networks,
+)
 
-from firmware_gen.backends.aot.cmsis_nn import VARIABLE, find_cmsis_nn
+from firmware_gen.backends.aot.cmsis_nn import find_cmsis_nn
 from firmware_gen.backends.aot.emit.cmsis_nn import cmsis_nn_emitter
 from firmware_gen.backends.aot.kernel_sets import EMITTERS
 from quantize.artifact import QuantizedModel
@@ -38,13 +42,6 @@ one_image = settings(
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-needs_emulator = [
-    pytest.mark.emulator,
-    pytest.mark.skipif(
-        shutil.which("arm-none-eabi-gcc") is None or shutil.which("qemu-system-arm") is None,
-        reason="arm-none-eabi-gcc or qemu-system-arm is not installed",
-    ),
-]
 
 
 def on_host(kernels: str) -> Run:
@@ -59,16 +56,6 @@ def on_host(kernels: str) -> Run:
         return results
 
     return run
-
-
-def find_arm_sources() -> Path:
-    """CMSIS-NN: where CMSIS_NN_DIR says, else the one that a package of the tests carries."""
-    if os.environ.get(VARIABLE):
-        return Path(os.environ[VARIABLE])
-    package = importlib.util.find_spec("bakenn")
-    if package is None or package.origin is None:
-        pytest.skip(f"neither {VARIABLE} is set nor the package bakenn installed")
-    return Path(package.origin).parent / "backend" / "cmsis_nn" / "vendor" / "cmsis_nn"
 
 
 def with_cmsis_nn(board: Board, ours: str) -> Run:
@@ -98,10 +85,10 @@ def on_board(board: Board, kernels: str) -> Run:
     [
         pytest.param(on_host("portable"), id="portable on the host"),
         pytest.param(on_host("dsp"), id="dsp in plain C on the host"),
-        pytest.param(on_board(M7, "dsp"), id="dsp on Cortex-M7", marks=needs_emulator),
-        pytest.param(on_board(M55, "mve"), id="mve on Cortex-M55", marks=needs_emulator),
-        pytest.param(with_cmsis_nn(M7, "dsp"), id="cmsis-nn on Cortex-M7", marks=needs_emulator),
-        pytest.param(with_cmsis_nn(M55, "mve"), id="cmsis-nn on Cortex-M55", marks=needs_emulator),
+        pytest.param(on_board(M7, "dsp"), id="dsp on Cortex-M7", marks=NEEDS_EMULATOR),
+        pytest.param(on_board(M55, "mve"), id="mve on Cortex-M55", marks=NEEDS_EMULATOR),
+        pytest.param(with_cmsis_nn(M7, "dsp"), id="cmsis-nn on Cortex-M7", marks=NEEDS_EMULATOR),
+        pytest.param(with_cmsis_nn(M55, "mve"), id="cmsis-nn on Cortex-M55", marks=NEEDS_EMULATOR),
     ],
 )
 @one_image
