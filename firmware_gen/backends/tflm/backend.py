@@ -62,7 +62,12 @@ class TflmBackend:
             "runtime/tflm/imse_tflm_operators.cmake": _operator_list(ops),
             **{
                 f"runtime/tflm/{name}": csrc("network", "tflm", name).read_bytes()
-                for name in ("imse_cmsis_nn.c", "imse_network_tflm.cc", "imse_tflm.cmake")
+                for name in (
+                    "imse_cmsis_nn.c",
+                    "imse_network_tflm.cc",
+                    "imse_tflm.cmake",
+                    "imse_tflm_scales.cc",
+                )
             },
         }
         return BackendOutput(

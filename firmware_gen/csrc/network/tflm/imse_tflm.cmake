@@ -158,8 +158,14 @@ set(IMSE_TFLM_DEFINITIONS TF_LITE_STATIC_MEMORY NDEBUG)
 if(symbols MATCHES " T [^\n]*Register_CONV_2D_INT8")
   list(APPEND IMSE_TFLM_DEFINITIONS CMSIS_NN)
 endif()
-# Arm's convolution with Helium needs help in one case: imse_cmsis_nn.c.
+# Factors of matrix products as the interpreter computes them: imse_tflm_scales.cc.
 set(IMSE_TFLM_LINK_OPTIONS "")
+set(name
+  _ZN6tflite32GetQuantizedConvolutionMultiplerEP13TfLiteContextPK12TfLiteTensorS4_PS2_Pd)
+if(symbols MATCHES " T ${name}\n")
+  list(APPEND IMSE_TFLM_LINK_OPTIONS "-Wl,--wrap=${name}")
+endif()
+# Arm's convolution with Helium needs help in one case: imse_cmsis_nn.c.
 execute_process(COMMAND ${CMAKE_READELF} -A "${probe}.o" OUTPUT_VARIABLE attributes ERROR_QUIET)
 if(attributes MATCHES "Tag_MVE_arch" AND symbols MATCHES " T arm_convolve_wrapper_s8\n")
   set(found "")
@@ -175,7 +181,7 @@ if(attributes MATCHES "Tag_MVE_arch" AND symbols MATCHES " T arm_convolve_wrappe
   list(APPEND IMSE_TFLM_INCLUDES "${found}")
   list(APPEND IMSE_TFLM_DEFINITIONS CMSIS_NN)
   list(REMOVE_DUPLICATES IMSE_TFLM_DEFINITIONS)
-  set(IMSE_TFLM_LINK_OPTIONS -Wl,--wrap=arm_convolve_wrapper_s8
+  list(APPEND IMSE_TFLM_LINK_OPTIONS -Wl,--wrap=arm_convolve_wrapper_s8
     -Wl,--wrap=arm_convolve_wrapper_s8_get_buffer_size)
 endif()
 if(NOT symbols MATCHES " T [^\n]*MicroPrintf")

@@ -213,3 +213,11 @@ def test_helium_needs_the_headers_of_cmsis_nn(tflm: Tflm) -> None:
     assert "linked with -Wl,--wrap=arm_convolve_wrapper_s8;" in said
     tflm.library("gen/m7/lib", code=WRAPPED)
     assert tflm.find().endswith("linked with")
+
+
+SCALES = "_ZN6tflite32GetQuantizedConvolutionMultiplerEP13TfLiteContextPK12TfLiteTensorS4_PS2_Pd"
+
+
+def test_our_factor_of_a_matrix_product_takes_the_place_of_the_librarys(tflm: Tflm) -> None:
+    tflm.library("gen/m7/lib", code=f"{CLASS}void {SCALES}(void) {{}}\n")
+    assert tflm.find().endswith(f"linked with -Wl,--wrap={SCALES}")
