@@ -11,12 +11,11 @@ from typing import ClassVar
 
 from firmware_gen.backends.aot.emit.mve_convolutions import MveConvolutionLayers
 from firmware_gen.backends.aot.emit.mve_elementwise import MveElementwiseLayers
-from firmware_gen.backends.aot.emit.mve_packing import mve_scales, rounds_right
+from firmware_gen.backends.aot.emit.mve_packing import LONGEST_STEP, mve_scales, rounds_right
 from firmware_gen.backends.aot.multipliers import reduced_mantissa
 from firmware_gen.backends.aot.nodes import AveragePool, Binary, Convolution, MatMul, Program
 from firmware_gen.backends.aot.source import advance, looped, multiplier, struct
 
-_LONGEST_STEP = 65535 // 7  # of which seven fit 16 bits
 _LARGEST_WINDOW = 4000
 
 
@@ -27,6 +26,7 @@ class MveEmitter(MveConvolutionLayers, MveElementwiseLayers):
         name: f"{name}_mve"
         for name in (
             "imse_copy_rows",
+            "imse_gather_s16",
             "imse_gather_s8",
             "imse_logistic_s16",
             "imse_mean_s16",
@@ -64,7 +64,7 @@ class MveEmitter(MveConvolutionLayers, MveElementwiseLayers):
             operands.reverse()
         (a_offset, rows, a_row, a_col, out_row), (b_offset, cols, b_col, b_row, out_col) = sides
         factor = (reduced_mantissa(node.out[0]), 15 - node.out[1])
-        if wide and (factor[1] < 1 or max(a_col, b_row) > _LONGEST_STEP):
+        if max(a_col, b_row) > LONGEST_STEP or (wide and factor[1] < 1):
             return super().matmul(node)
         padded = -(-depth // 8) * 8
         words = padded * (1 + -(-cols // 4) * 4) // 2

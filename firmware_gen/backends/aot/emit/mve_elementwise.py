@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from firmware_gen.backends.aot.emit.mve_packing import by_byte, rounds_right
+from firmware_gen.backends.aot.emit.mve_packing import LONGEST_STEP, by_byte, rounds_right
 from firmware_gen.backends.aot.emit.portable import Emitter
 from firmware_gen.backends.aot.linear import sum_form
 from firmware_gen.backends.aot.loops import Loop
@@ -127,6 +127,8 @@ class MveElementwiseLayers(Emitter):
             Lines of C.
         """
         loops = self.nest(node.outputs[0], node.inputs, (False, False))
+        if max(loops.steps) > LONGEST_STEP:
+            loops = self.nest(node.outputs[0], node.inputs, (True, True))
         rows = loops.loops[-1] if loops.loops else _NO_LOOP
         outer = loops.loops[:-1]
         grid = struct(

@@ -10,6 +10,9 @@ from firmware_gen.backends.aot.multipliers import reduced_mantissa
 from firmware_gen.backends.aot.nodes import Convolution, Multiplier, Program
 from firmware_gen.backends.fixedpoint import wrap32
 
+LONGEST_STEP = 65535 // 7
+"""Elements between neighbours of a vector that is gathered: seven steps fit 16 bits."""
+
 _MAX_SHIFT = 31
 _FULL_RANGE = (-128, 127)
 

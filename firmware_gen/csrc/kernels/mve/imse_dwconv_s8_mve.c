@@ -2,49 +2,138 @@
 
 #include "imse_mve.h"
 
-static inline int32x4_t scaled(int32x4_t value, const int32_t *mantissa, const int32_t *shift) {
-  const int32x4_t high = vqrdmulhq_s32(value, vldrwq_s32(mantissa));
-  return vrshlq_s32(vaddq_s32(high, vshrq_n_s32(value, 31)), vldrwq_s32(shift));
+/* Two taps of one pixel, at x and y: two products fit 16 bits. */
+#define TWO_TAPS(even, odd)                       \
+  "vpstt                            \n\t"         \
+  "vldrbt.s16 q6, [r5]            \n\t"         \
+  "vldrbt.s16 q7, [r6]            \n\t"         \
+  "vmul.i16 q6, q6, q4              \n\t"         \
+  "vmul.i16 q7, q7, q5              \n\t"         \
+  "vadd.i16 q6, q6, q7              \n\t"         \
+  "vmovlb.s16 q7, q6                \n\t"         \
+  "vmovlt.s16 q6, q6                \n\t"         \
+  "vadd.i32 " even ", " even ", q7  \n\t"         \
+  "vadd.i32 " odd ", " odd ", q6    \n\t"
+
+#define ONE_TAP(even, odd)                        \
+  "vpst                             \n\t"         \
+  "vldrbt.s16 q6, [r5]            \n\t"         \
+  "vmul.i16 q6, q6, q4              \n\t"         \
+  "vmovlb.s16 q7, q6                \n\t"         \
+  "vmovlt.s16 q6, q6                \n\t"         \
+  "vadd.i32 " even ", " even ", q7  \n\t"         \
+  "vadd.i32 " odd ", " odd ", q6    \n\t"
+
+/* The mantissas are in q4, the shifts in q5. */
+#define ROUNDED(sums)                             \
+  "vshr.s32 q6, " sums ", #31       \n\t"         \
+  "vqrdmulh.s32 " sums ", " sums ", q4 \n\t"      \
+  "vadd.i32 " sums ", " sums ", q6  \n\t"         \
+  "vrshl.s32 " sums ", " sums ", q5 \n\t"
+
+#define MERGED(even, odd)                         \
+  "vqmovnb.s32 " even ", " even "   \n\t"         \
+  "vqmovnt.s32 " even ", " odd "    \n\t"         \
+  "vqadd.s16 " even ", " even ", r5 \n\t"
+
+/* Up to eight channels of two pixels. */
+typedef struct {
+  const int8_t *const *tap;
+  const int8_t *weights;
+  const int32_t *params;
+  int8_t *out;
+  int32_t in;       /* bytes from a tap */
+  int32_t step;     /* bytes from the first pixel's inputs to the second one's */
+  int32_t pitch;    /* the same of the outputs */
+  int32_t channels; /* all that are left */
+  const imse_dwconv_mve_t *p;
+} two_pixels_t;
+
+/* Even channels in q0 and q2, odd ones in q1 and q3. In assembly as a whole: compilers find no
+ * registers for it. Offsets are those of the structures' members. */
+static void __attribute__((noinline)) compute(const two_pixels_t *two) {
+  register const two_pixels_t *r0 __asm__("r0") = two;
+  __asm__ volatile(
+      "ldrd r1, r2, [r0]       \n\t" /* tap, weights */
+      "ldrd r9, r7, [r0, #8]   \n\t" /* params, out */
+      "ldrd r3, r4, [r0, #16]  \n\t" /* in, step */
+      "ldrd r10, r11, [r0, #24] \n\t" /* pitch, channels */
+      "ldr  r8, [r0, #32]      \n\t" /* p */
+      "ldr  r12, [r8, #20]     \n\t" /* taps */
+      "vctp.16 r11             \n\t"
+      "vldrw.32 q0, [r9]       \n\t"
+      "vldrw.32 q1, [r9, #16]  \n\t"
+      "vmov q2, q0             \n\t"
+      "vmov q3, q1             \n\t"
+      "lsr  r5, r12, #1        \n\t"
+      "wls  lr, r5, 2f         \n\t"
+      "1:                      \n\t"
+      "ldrd r5, r6, [r1], #8   \n\t"
+      "vldrb.s16 q4, [r2], #8  \n\t"
+      "vldrb.s16 q5, [r2], #8  \n\t"
+      "add  r5, r3             \n\t"
+      "add  r6, r3             \n\t"
+      TWO_TAPS("q0", "q1")
+      "add  r5, r4             \n\t"
+      "add  r6, r4             \n\t"
+      TWO_TAPS("q2", "q3")
+      "le   lr, 1b             \n\t"
+      "2:                      \n\t"
+      "tst  r12, #1            \n\t"
+      "beq  3f                 \n\t"
+      "ldr  r5, [r1]           \n\t"
+      "vldrb.s16 q4, [r2]      \n\t"
+      "add  r5, r3             \n\t"
+      ONE_TAP("q0", "q1")
+      "add  r5, r4             \n\t"
+      ONE_TAP("q2", "q3")
+      "3:                      \n\t"
+      "vldrw.32 q4, [r9, #32]  \n\t"
+      "vldrw.32 q5, [r9, #64]  \n\t"
+      ROUNDED("q0") ROUNDED("q2")
+      "vldrw.32 q4, [r9, #48]  \n\t"
+      "vldrw.32 q5, [r9, #80]  \n\t"
+      ROUNDED("q1") ROUNDED("q3")
+      "ldr  r5, [r8, #8]       \n\t" /* output_offset */
+      MERGED("q0", "q1") MERGED("q2", "q3")
+      "ldrd r5, r6, [r8, #12]  \n\t" /* low, high */
+      "vdup.16 q4, r5          \n\t"
+      "vdup.16 q5, r6          \n\t"
+      "vmax.s16 q0, q0, q4     \n\t"
+      "vmax.s16 q2, q2, q4     \n\t"
+      "vmin.s16 q0, q0, q5     \n\t"
+      "vmin.s16 q2, q2, q5     \n\t"
+      "vpst                    \n\t"
+      "vstrbt.16 q0, [r7]      \n\t"
+      "add  r7, r10            \n\t"
+      "vpst                    \n\t"
+      "vstrbt.16 q2, [r7]      \n\t"
+      : "+r"(r0)
+      :
+      : "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "lr", "d0",
+        "d1", "d2", "d3", "d4", "d5", "d6", "d7", "d8", "d9", "d10", "d11", "d12", "d13", "d14",
+        "d15", "p0", "cc", "memory");
 }
 
 void imse_dwconv_s8_mve(const imse_dwconv_mve_t *p, const int8_t *const *tap, int8_t *out) {
-  const int32_t *q = p->params;
-  const int8_t *weights = p->weights;
-  const int32_t taps = p->taps;
-  const int16x8_t low = vdupq_n_s16((int16_t)p->low);
-  const int16x8_t high = vdupq_n_s16((int16_t)p->high);
+  two_pixels_t two = {.tap = tap, .weights = p->weights, .params = p->params, .p = p};
   for (int32_t c = 0; c < p->channels; c += 8) {
-    const mve_pred16_t lanes = vctp16q((uint32_t)(p->channels - c));
-    int8_t *to = out + c;
-    int32_t in = c;
-    for (int32_t x = 0; x < p->pixels; ++x) {
-      int32x4_t even = vldrwq_s32(q);
-      int32x4_t odd = vldrwq_s32(q + 4);
-      const int8_t *w = weights;
-      int32_t t = 0;
-      for (; t + 1 < taps; t += 2) {
-        /* Two products fit 16 bits. */
-        const int16x8_t first = vmulq_s16(vldrbq_z_s16(tap[t] + in, lanes), vldrbq_s16(w));
-        const int16x8_t second =
-            vmulq_s16(vldrbq_z_s16(tap[t + 1] + in, lanes), vldrbq_s16(w + 8));
-        const int16x8_t sum = vaddq_s16(first, second);
-        even = vaddq_s32(even, vmovlbq_s16(sum));
-        odd = vaddq_s32(odd, vmovltq_s16(sum));
-        w += 16;
+    two.out = out + c;
+    two.in = c;
+    two.step = p->step;
+    two.pitch = p->out_pitch;
+    two.channels = p->channels - c;
+    for (int32_t left = p->pixels; left > 0; left -= 2) {
+      if (left == 1) {
+        /* The last one of an odd number of pixels is computed twice, into the same place. */
+        two.step = 0;
+        two.pitch = 0;
       }
-      if (t < taps) {
-        const int16x8_t last = vmulq_s16(vldrbq_z_s16(tap[t] + in, lanes), vldrbq_s16(w));
-        even = vaddq_s32(even, vmovlbq_s16(last));
-        odd = vaddq_s32(odd, vmovltq_s16(last));
-      }
-      const int16x8_t value =
-          imse_merge_mve(scaled(even, q + 8, q + 16), scaled(odd, q + 12, q + 20));
-      const int16x8_t sum = vqaddq_n_s16(value, (int16_t)p->output_offset);
-      vstrbq_p_s16(to, vminq_s16(vmaxq_s16(sum, low), high), lanes);
-      in += p->step;
-      to += p->out_pitch;
+      compute(&two);
+      two.in += 2 * p->step;
+      two.out += 2 * p->out_pitch;
     }
-    weights += 8 * taps;
-    q += 24;
+    two.weights += 8 * p->taps;
+    two.params += 24;
   }
 }

@@ -144,6 +144,67 @@ def _fused_prelu(b: GraphBuilder) -> TensorNode:
     return b.op("PRELU", [y, alpha], b.tensor(y.shape))
 
 
+def _wide_conv(channels: int, kernel: tuple[int, int], **options: Any) -> test_ops.Maker:
+    def make(b: GraphBuilder) -> TensorNode:
+        x = b.requant(b.input((1, 16, 64, 16)), "int16", 0.05 / 200, 0)
+        # A range that the products fill: multipliers are far below a quarter.
+        scale = x.scales[0] * 0.6 * 16
+        return b.conv(x, channels, kernel, same=True, scale=scale, **options)
+
+    return make
+
+
+def _wide_matmul(b: GraphBuilder) -> TensorNode:
+    x = b.requant(b.input((1, 1, 2 * 64, 64)), "int16", 0.05 / 200, 0)
+    first = b.strided_slice(x, [0, 0, 0, 0], [1, 1, 64, 64])
+    second = b.strided_slice(x, [0, 0, 64, 0], [1, 1, 128, 64])
+    y = b.tensor((1, 1, 64, 64), "int16", x.scales[0] ** 2 * 200000)
+    return b.op("BATCH_MATMUL", [first, second], y, adjX=False, adjY=False)
+
+
+def _wide_function(kind: str) -> test_ops.Maker:
+    """An operator with one operand, whose values come from bytes."""
+
+    def make(b: GraphBuilder) -> TensorNode:
+        x = b.requant(b.input((1, 16, 64, 16)), "int16", 0.05 / 200, 0)
+        if kind == "MEAN":
+            y = b.tensor((1, 1, 1, 16), "int16", x.scales[0] / 2)
+            return b.op("MEAN", [x, b.ints([1, 2])], y, keepDims=True)
+        if kind == "QUANTIZE":
+            return b.requant(x, "int8", x.scales[0] * 100)
+        if kind == "RSQRT":
+            x = b.op(
+                "MAXIMUM",
+                [x, b.constant(np.ones((1, 1, 1, 1), np.int16), x.scales)],
+                b.like(x, x.shape),
+            )
+        return b.unary(kind, x, 2.0**-15 if kind == "LOGISTIC" else 0.01)
+
+    return make
+
+
+def _quotient(b: GraphBuilder) -> TensorNode:
+    x = b.input((1, 32, 64, 16), point=-128)
+    first = b.strided_slice(x, [0, 0, 0, 0], [1, 16, 64, 16])
+    second = b.strided_slice(x, [0, 16, 0, 0], [1, 32, 64, 16])
+    least = b.constant(np.full((1, 1, 1, 1), -127, np.int8), x.scales, -128)
+    divisor = b.op("MAXIMUM", [second, least], b.like(second, second.shape))
+    return b.binary("DIV", first, divisor, 0.05)
+
+
+def _maximum(b: GraphBuilder) -> TensorNode:
+    x = b.input((1, 32, 64, 16))
+    first = b.strided_slice(x, [0, 0, 0, 0], [1, 16, 64, 16])
+    second = b.strided_slice(x, [0, 16, 0, 0], [1, 32, 64, 16])
+    return b.op("MAXIMUM", [first, second], b.like(first, first.shape))
+
+
+def _average_pool(b: GraphBuilder) -> TensorNode:
+    x = b.input((1, 16, 64, 16))
+    size = {"strideH": 1, "strideW": 1, "filterHeight": 3, "filterWidth": 3}
+    return b.op("AVERAGE_POOL_2D", [x], b.like(x, x.shape), padding=0, **size)
+
+
 _PIXELS = 16 * 64
 _ELEMENTS = _PIXELS * 16
 COSTS = {
@@ -169,6 +230,29 @@ COSTS = {
     "mul, int16": (_wide("MUL"), "_chain", _ELEMENTS, 17.0),
     "logistic": (_unary("LOGISTIC"), "_table", _ELEMENTS, 5.0),
     "prelu": (_prelu, "_prelu", _ELEMENTS, 14.1),
+    "conv 3x3, int16": (_wide_conv(16, (3, 3)), "_conv", _ELEMENTS * 144, 1.2),
+    "conv 1x1, int16": (_wide_conv(32, (1, 1)), "_conv", _PIXELS * 16 * 32, 3.1),
+    "depthwise 3x3, int16": (
+        _wide_conv(0, (3, 3), depthwise=True),
+        "_depthwise",
+        _ELEMENTS * 9,
+        13.5,
+    ),
+    "matmul, int16": (_wide_matmul, "_matmul", 64**3, 3.4),
+    "squared difference": (_binary("SQUARED_DIFFERENCE"), "_squared_difference", _ELEMENTS, 88.0),
+    "squared difference, int16": (
+        _wide("SQUARED_DIFFERENCE"),
+        "_squared_difference",
+        _ELEMENTS,
+        22.0,
+    ),
+    "mean, int16": (_wide_function("MEAN"), "_mean", _ELEMENTS, 6.2),
+    "logistic, int16": (_wide_function("LOGISTIC"), "_widelogistic", _ELEMENTS, 26.0),
+    "rsqrt, int16": (_wide_function("RSQRT"), "_reciprocalroot", _ELEMENTS, 135.0),
+    "int16 to int8": (_wide_function("QUANTIZE"), "_requantize", _ELEMENTS, 40.0),
+    "div": (_quotient, "_div", _ELEMENTS, 360.0),
+    "maximum": (_maximum, "_maximum", _ELEMENTS, 10.5),
+    "average pool 3x3": (_average_pool, "_averagepool", _ELEMENTS, 250.0),
 }
 
 
