@@ -44,6 +44,35 @@ def _weights_with_scales(op: OpNode, position: int, axis: int, scales: np.ndarra
     )
 
 
+def corrected_bias(
+    op: OpNode, weights: TensorNode, position: int, bias_position: int, input_means: np.ndarray
+) -> np.ndarray:
+    """The bias that gives an output channel the mean that the float weights would give it.
+
+    The errors of rounded weights are constants: over inputs whose mean is not zero they add up to
+    an offset of the output channel. Padding is not told apart from values.
+
+    Args:
+        op: Operator with float weights and bias.
+        weights: Its quantized weights.
+        position: Operand position of the weights.
+        bias_position: Operand position of the bias.
+        input_means: Mean of every input channel.
+
+    Returns:
+        The float bias, one value per output channel.
+    """
+    exact = op.constant(position)
+    shape = [-1 if axis == weights.axis else 1 for axis in range(exact.ndim)]
+    errors = np.asarray(weights.data, np.float64) * np.array(weights.scales).reshape(shape) - exact
+    if op.kind == "DEPTHWISE_CONV_2D":
+        multiplier = exact.shape[3] // len(input_means)
+        offsets = errors.sum(axis=(0, 1, 2)) * np.repeat(input_means, multiplier)
+    else:
+        offsets = errors.sum(axis=tuple(range(1, exact.ndim - 1))) @ input_means
+    return np.asarray(op.constant(bias_position) - offsets)
+
+
 def quantize_bias(
     op: OpNode,
     weights: TensorNode,

@@ -66,6 +66,7 @@ class Recipe:
         percentile: Fraction kept on each side, for ``percentile``.
         ranges: Exceptions to the default; the first match counts.
         weight_search: Search the weight scale with the least squared error per channel.
+        bias_correction: Take the offsets that rounded weights cause out of the biases.
         equalize: Balance channel ranges across linear operators before quantizing.
         split_channels: Compute parts of a convolution's result that are used apart one by one, each
             with a scale of its own (networks over segments).
@@ -83,6 +84,7 @@ class Recipe:
     percentile: float = 0.9999
     ranges: tuple[RangeRule, ...] = ()
     weight_search: bool = True
+    bias_correction: bool = False
     equalize: bool = True
     split_channels: bool = False
     balance_norms: bool = False
@@ -212,6 +214,7 @@ def _validate(recipe: Recipe, source: str) -> None:
         "activation_range": str,
         "percentile": (int, float),
         "weight_search": bool,
+        "bias_correction": bool,
         "equalize": bool,
         "split_channels": bool,
         "balance_norms": bool,

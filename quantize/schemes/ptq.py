@@ -12,6 +12,7 @@ from quantize.errors import QuantizeError, RecipeError
 from quantize.flatmodel import FlatModel, OpNode, TensorNode
 from quantize.grouping import TensorGroups, value_sources
 from quantize.quantized_constants import (
+    corrected_bias,
     quantize_bias,
     quantize_operand_constant,
     quantize_weights,
@@ -244,6 +245,9 @@ class _Quantizer:
         wide = (source.dtype if read is None else read.dtype) == "int16"
         quantized = quantize_weights(op, weights, axis, search=self.recipe.weight_search)
         if len(op.inputs) > bias and op.inputs[bias] is not None:
+            if self.recipe.bias_correction:
+                means = self.calibration[source.key].channel_means
+                op.set_constant(bias, corrected_bias(op, quantized, weights, bias, means))
             quantized = quantize_bias(
                 op, quantized, weights, bias, input_scale, "int64" if wide else "int32"
             )

@@ -174,6 +174,22 @@ def test_requantize_gives_operands_their_own_scales():
     assert _compare(cut, frames[0])["mask"] > 25
 
 
+def test_bias_correction_takes_the_offsets_of_rounded_weights_out():
+    # 23 weights below half a step, which 1.0 sets, over inputs around 3.
+    weights = np.full((1, 1, 24, 4), 0.0037, np.float32)
+    weights[..., 0, :] = 1.0
+    model = small_model(lambda tf, x: tf.nn.conv2d(x, weights, 1, "SAME"), (1, 1, 8, 24))
+    frames = [np.random.default_rng(1).uniform(2, 4, (20, 8, 24)).astype(np.float32)]
+    offsets = []
+    for corrected in (False, True):
+        recipe = replace(load_recipe("int8"), bias_correction=corrected)
+        result = quantize_streaming(model, frames, recipe, model_name="offset")
+        exact = FloatRunner(result.float_tflite).run(frames[0])["mask"]
+        offsets.append(np.abs(np.mean(TflmRunner(result.model).run(frames[0])["mask"] - exact)))
+    assert offsets[0] > 0.2
+    assert offsets[1] < 0.02
+
+
 def test_requantize_of_an_operator_with_free_scales_is_refused(toy):
     recipe = replace(load_recipe("int8"), requantize=(Selection("", ("ADD",)),))
     with pytest.raises(RecipeError, match="does not share scales"):
