@@ -411,26 +411,18 @@ class DspEmitter(AttentionLayers):
         loops, strides = self.matmul_strides(node)
         mantissa, add, shift = parameters
         quads = -(-depth // 4)
-        lines = struct(
-            "imse_matmul_dsp_t",
-            {
-                "out": f"{{0, {mantissa}, {add}, {shift}}}",
-                "scratch": self.scratch(4 * quads + -(-cols // 2) * (4 * quads + 8)),
-                "a_offset": -a.zero_point,
-                "b_offset": -b.zero_point,
-                "rows": y.shape[-2],
-                "depth": depth,
-                "cols": cols,
-                **strides,
-            },
-        )
+        members = {
+            "out": f"{{0, {mantissa}, {add}, {shift}}}",
+            "scratch": self.scratch(4 * quads + -(-cols // 2) * (4 * quads + 8)),
+            "a_offset": -a.zero_point,
+            "b_offset": -b.zero_point,
+            "rows": y.shape[-2],
+            "depth": depth,
+            "cols": cols,
+            **strides,
+        }
         self.source.kernel("imse_pixels_s8_dsp")
-        call = (
-            f"{self.source.kernel('imse_matmul_s8_dsp')}(&p, "
-            f"{self.at(a.index)}{advance(loops, 1)}, {self.at(b.index)}{advance(loops, 2)}, "
-            f"{self.at(y.index)}{advance(loops, 0)});"
-        )
-        return lines + looped(loops, [call])
+        return self.matmul_call("imse_matmul_s8_dsp", "imse_matmul_dsp_t", members, node, loops)
 
     def mean_kernel(self, node: Mean, shape: Mapping[str, int]) -> tuple[str, list[str]]:
         x, y = self.value(node.inputs[0]), self.value(node.outputs[0])

@@ -101,10 +101,8 @@ class WideDspLayers(Emitter):
 
     def wide_product(self, node: MatMul, depth: int, cols: int) -> list[str] | None:
         """A matrix product of int16 values, or None."""
-        a, b = (self.value(index) for index in node.inputs)
-        y = self.value(node.outputs[0])
         loops, strides = self.matmul_strides(node)
-        rows = y.shape[-2]
+        rows = self.value(node.outputs[0]).shape[-2]
         if strides["b_col"] != 1:
             return None
         if node.blocks > 1:
@@ -124,22 +122,15 @@ class WideDspLayers(Emitter):
             kernel = "imse_matmul_across_s16_dsp"
             if strides["a_row"] != 1:
                 return None
-        lines = struct(
-            "imse_matmul_s16_dsp_t",
-            {
-                "factor": factor[0],
-                "shift": factor[1],
-                "rows": rows,
-                "depth": depth,
-                "cols": cols,
-                **strides,
-            },
-        )
-        call = (
-            f"{self.source.kernel(kernel)}(&p, {self.at(a.index)}{advance(loops, 1)}, "
-            f"{self.at(b.index)}{advance(loops, 2)}, {self.at(y.index)}{advance(loops, 0)});"
-        )
-        return lines + looped(loops, [call])
+        members = {
+            "factor": factor[0],
+            "shift": factor[1],
+            "rows": rows,
+            "depth": depth,
+            "cols": cols,
+            **strides,
+        }
+        return self.matmul_call(kernel, "imse_matmul_s16_dsp_t", members, node, loops)
 
 
 def doubles(parameters: tuple[int, int, int], factor: Multiplier) -> bool:

@@ -14,7 +14,7 @@ from firmware_gen.backends.aot.emit.mve_elementwise import MveElementwiseLayers
 from firmware_gen.backends.aot.emit.mve_packing import LONGEST_STEP, mve_scales, rounds_right
 from firmware_gen.backends.aot.multipliers import reduced_mantissa
 from firmware_gen.backends.aot.nodes import AveragePool, Binary, Convolution, MatMul, Program
-from firmware_gen.backends.aot.source import advance, looped, multiplier, struct
+from firmware_gen.backends.aot.source import multiplier
 
 _LARGEST_WINDOW = 4000
 
@@ -57,11 +57,10 @@ class MveEmitter(MveConvolutionLayers, MveElementwiseLayers):
             (-a.zero_point, y.shape[-2], strides["a_row"], strides["a_col"], strides["out_row"]),
             (-b.zero_point, y.shape[-1], strides["b_col"], strides["b_row"], 1),
         ]
-        operands = [f"{self.at(v.index)}{advance(loops, i + 1)}" for i, v in enumerate((a, b))]
-        if y.shape[-1] < 4 <= y.shape[-2]:
-            # Four columns are computed at a time: the larger side becomes the columns.
+        # Four columns are computed at a time: the larger side becomes the columns.
+        swapped = y.shape[-1] < 4 <= y.shape[-2]
+        if swapped:
             sides.reverse()
-            operands.reverse()
         (a_offset, rows, a_row, a_col, out_row), (b_offset, cols, b_col, b_row, out_col) = sides
         factor = (reduced_mantissa(node.out[0]), 15 - node.out[1])
         if max(a_col, b_row) > LONGEST_STEP or (wide and factor[1] < 1):
@@ -76,27 +75,23 @@ class MveEmitter(MveConvolutionLayers, MveElementwiseLayers):
                 "b_offset": b_offset,
                 "output_offset": y.zero_point,
             }
-        lines = struct(
-            "imse_matmul_s16_mve_t" if wide else "imse_matmul_mve_t",
-            {
-                "scratch": f"IMSE_S16({self.scratch(words)})",
-                **rounding,
-                "rows": rows,
-                "depth": depth,
-                "cols": cols,
-                "a_row": a_row,
-                "a_col": a_col,
-                "b_row": b_row,
-                "b_col": b_col,
-                "out_row": out_row,
-                "out_col": out_col,
-            },
-        )
-        call = (
-            f"{self.source.kernel('imse_matmul_s16_mve' if wide else 'imse_matmul_s8_mve')}"
-            f"(&p, {', '.join(operands)}, {self.at(y.index)}{advance(loops, 0)});"
-        )
-        return lines + looped(loops, [call])
+        members = {
+            "scratch": f"IMSE_S16({self.scratch(words)})",
+            **rounding,
+            "rows": rows,
+            "depth": depth,
+            "cols": cols,
+            "a_row": a_row,
+            "a_col": a_col,
+            "b_row": b_row,
+            "b_col": b_col,
+            "out_row": out_row,
+            "out_col": out_col,
+        }
+        kernel, kind = "imse_matmul_s8_mve", "imse_matmul_mve_t"
+        if wide:
+            kernel, kind = "imse_matmul_s16_mve", "imse_matmul_s16_mve_t"
+        return self.matmul_call(kernel, kind, members, node, loops, swapped=swapped)
 
     def average_pool_kernel(self, node: AveragePool) -> str:
         name = super().average_pool_kernel(node)

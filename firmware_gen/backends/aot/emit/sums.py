@@ -19,25 +19,47 @@ class SumLayers(Addresses):
         a, b = (self.value(index) for index in node.inputs)
         y = self.value(node.outputs[0])
         loops, strides = self.matmul_strides(node)
-        lines = struct(
-            "imse_matmul_t",
-            {
-                "out": multiplier(node.out),
-                "a_offset": -a.zero_point,
-                "b_offset": -b.zero_point,
-                "output_offset": y.zero_point,
-                "rows": y.shape[-2],
-                "depth": a.shape[-2 if node.transpose_a else -1],
-                "cols": y.shape[-1],
-                **strides,
-            },
-        )
-        call = (
-            f"{self.kernel(f'imse_matmul_{SUFFIX[y.dtype]}')}(&p, "
-            f"{self.at(a.index)}{advance(loops, 1)}, {self.at(b.index)}{advance(loops, 2)}, "
-            f"{self.at(y.index)}{advance(loops, 0)});"
-        )
-        return lines + looped(loops, [call])
+        members = {
+            "out": multiplier(node.out),
+            "a_offset": -a.zero_point,
+            "b_offset": -b.zero_point,
+            "output_offset": y.zero_point,
+            "rows": y.shape[-2],
+            "depth": a.shape[-2 if node.transpose_a else -1],
+            "cols": y.shape[-1],
+            **strides,
+        }
+        kernel = self.kernel(f"imse_matmul_{SUFFIX[y.dtype]}")
+        return self.matmul_call(kernel, "imse_matmul_t", members, node, loops)
+
+    def matmul_call(
+        self,
+        kernel: str,
+        kind: str,
+        members: Mapping[str, object],
+        node: MatMul,
+        loops: Sequence[Loop],
+        *,
+        swapped: bool = False,
+    ) -> list[str]:
+        """Call of a kernel of matrix products.
+
+        Args:
+            kernel: Its name.
+            kind: Type of its parameters.
+            members: Their members.
+            node: The product.
+            loops: Around the call; operands are output, first and second input.
+            swapped: Whether the kernel takes the second input first.
+
+        Returns:
+            Lines of C.
+        """
+        inputs = [f"{self.at(v)}{advance(loops, i + 1)}" for i, v in enumerate(node.inputs)]
+        out = f"{self.at(node.outputs[0])}{advance(loops, 0)}"
+        operands = ", ".join([*(reversed(inputs) if swapped else inputs), out])
+        call = f"{self.source.kernel(kernel)}(&p, {operands});"
+        return struct(kind, members) + looped(loops, [call])
 
     def matmul_strides(self, node: MatMul) -> tuple[tuple[Loop, ...], dict[str, int]]:
         """Loops over the matrices of a product, and the strides within one."""
