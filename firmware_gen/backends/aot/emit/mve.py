@@ -1,7 +1,7 @@
 """Layers that use the Helium (MVE) kernels of Armv8.1-M cores.
 
-A layer falls back to the portable kernel where a rounding needs a left shift, and for the few
-operators without a Helium form.
+A layer falls back to the portable kernel where a rounding needs a left shift, and in int16 where
+sums or steps do not suit the Helium form, see docs/performance.md.
 """
 
 from __future__ import annotations

@@ -51,7 +51,6 @@ BARS = {
     "mean, int16": 1.6,
     "logistic, int16": 12.0,
     "rsqrt, int16": 20.0,
-    "int16 to int8": 3.5,
     "squared difference": 16.5,
     "div": 31.0,
     "maximum": 2.8,

@@ -170,14 +170,9 @@ def _wide_function(kind: str) -> test_ops.Maker:
         if kind == "MEAN":
             y = b.tensor((1, 1, 1, 16), "int16", x.scales[0] / 2)
             return b.op("MEAN", [x, b.ints([1, 2])], y, keepDims=True)
-        if kind == "QUANTIZE":
-            return b.requant(x, "int8", x.scales[0] * 100)
         if kind == "RSQRT":
-            x = b.op(
-                "MAXIMUM",
-                [x, b.constant(np.ones((1, 1, 1, 1), np.int16), x.scales)],
-                b.like(x, x.shape),
-            )
+            ones = b.constant(np.ones((1, 1, 1, 1), np.int16), x.scales)
+            x = b.op("MAXIMUM", [x, ones], b.like(x, x.shape))
         return b.unary(kind, x, 2.0**-15 if kind == "LOGISTIC" else 0.01)
 
     return make
@@ -248,8 +243,7 @@ COSTS = {
     ),
     "mean, int16": (_wide_function("MEAN"), "_mean", _ELEMENTS, 6.2),
     "logistic, int16": (_wide_function("LOGISTIC"), "_widelogistic", _ELEMENTS, 26.0),
-    "rsqrt, int16": (_wide_function("RSQRT"), "_reciprocalroot", _ELEMENTS, 135.0),
-    "int16 to int8": (_wide_function("QUANTIZE"), "_requantize", _ELEMENTS, 40.0),
+    "rsqrt, int16": (_wide_function("RSQRT"), "_reciprocalroot", _ELEMENTS, 72.0),
     "div": (_quotient, "_div", _ELEMENTS, 360.0),
     "maximum": (_maximum, "_maximum", _ELEMENTS, 10.5),
     "average pool 3x3": (_average_pool, "_averagepool", _ELEMENTS, 250.0),
