@@ -107,6 +107,29 @@ static void __attribute__((noinline)) four_channels(strip_t *strip, const int32_
         "memory");
 }
 
+/* The same for three columns. */
+static void __attribute__((noinline)) three_columns(strip_t *strip, const int32_t *column) {
+  register strip_t *r0 __asm__("r0") = strip;
+  register const int32_t *r1 __asm__("r1") = column;
+  __asm__ volatile(
+      "ldr    r3, [r0, #24]       \n\t" /* out */
+      "1:                         \n\t"
+      "ldr    r2, [r0, #12]       \n\t" /* weights */
+      "ldmia  r2!, {r4-r6, r8}    \n\t" IMSE_COLUMN IMSE_COLUMN IMSE_COLUMN
+      "ldr    r2, [r0, #20]       \n\t" /* params */
+      IMSE_FINISH("r4", "0") IMSE_FINISH("r5", "1") IMSE_FINISH("r6", "2") IMSE_FINISH("r8", "3")
+      "ldmia  r0, {r9-r11}        \n\t" /* pitch, back, end */
+      "add    r3, r9              \n\t"
+      "sub    r1, r10             \n\t"
+      "cmp    r1, r11             \n\t"
+      "bne    1b                  \n\t"
+      "str    r3, [r0, #24]       \n\t"
+      : "+r"(r0), "+r"(r1)
+      :
+      : "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "lr", "cc",
+        "memory");
+}
+
 #undef IMSE_COLUMN
 #undef IMSE_FINISH
 
@@ -134,6 +157,10 @@ static void four_channels(strip_t *strip, const int32_t *column) {
   }
 }
 
+static void three_columns(strip_t *strip, const int32_t *column) {
+  four_channels(strip, column);
+}
+
 #endif
 
 void imse_dwconv3_s8_dsp(const imse_dwconv3_dsp_t *p, const int8_t *const *row, int8_t *out) {
@@ -150,7 +177,7 @@ void imse_dwconv3_s8_dsp(const imse_dwconv3_dsp_t *p, const int8_t *const *row, 
       const int32_t n = left < p->strip ? left : p->strip;
       expand_columns(row, x * p->step + c, p->step, n + columns - 1, p->scratch);
       strip.end = p->scratch + 6 * n;
-      four_channels(&strip, p->scratch);
+      (columns == 3 ? three_columns : four_channels)(&strip, p->scratch);
     }
     strip.weights += 4 + 6 * columns;
     strip.params += 4;
