@@ -125,6 +125,23 @@ def _matmul(b: GraphBuilder) -> TensorNode:
     return b.op("BATCH_MATMUL", [first, second], y, adjX=False, adjY=False)
 
 
+def _norm(channels: int) -> test_ops.Maker:
+    def make(b: GraphBuilder) -> TensorNode:
+        x = b.requant(b.input((1, 16, 64, channels)), "int16", 0.0002, 0)
+        one = (1, 16, 64, 1)
+        mean = b.tensor(one, "int16", 0.0001)
+        b.op("MEAN", [x, b.ints([3])], mean, keepDims=True)
+        square = b.binary("SQUARED_DIFFERENCE", x, mean, scale=0.0006)
+        variance = b.tensor(one, "int16", 0.0004)
+        b.op("MEAN", [square, b.ints([3])], variance, keepDims=True)
+        epsilon = b.constant(np.array(300, np.int16), [0.0000001])
+        raised = b.binary("ADD", variance, epsilon, scale=0.0005)
+        product = b.binary("MUL", x, b.unary("RSQRT", raised, 0.003, 0), scale=0.0005)
+        return b.requant(product, "int8", 0.06)
+
+    return make
+
+
 def _unary(kind: str) -> test_ops.Maker:
     def make(b: GraphBuilder) -> TensorNode:
         return b.unary(kind, b.input((1, 16, 64, 16)), 1 / 256, -128)
@@ -208,7 +225,7 @@ COSTS = {
     "conv 3x3 dilation 2": (_conv(16, (3, 3), dilation=(2, 2)), "_conv", _ELEMENTS * 144, 0.83),
     "conv 3x3, 4 groups": (_conv(16, (3, 3), groups=4), "_conv", _ELEMENTS * 36, 1.5),
     "conv 1x1": (_conv(32, (1, 1)), "_conv", _PIXELS * 16 * 32, 1.2),
-    "depthwise 3x3": (_conv(0, (3, 3), depthwise=True), "_depthwise", _ELEMENTS * 9, 3.0),
+    "depthwise 3x3": (_conv(0, (3, 3), depthwise=True), "_depthwise", _ELEMENTS * 9, 2.5),
     "depthwise 1x11": (_conv(0, (1, 11), depthwise=True), "_depthwise", _ELEMENTS * 11, 3.0),
     "depthwise 11x1": (_conv(0, (11, 1), depthwise=True), "_depthwise", _ELEMENTS * 11, 3.0),
     "depthwise 3x3 dilation 2": (
@@ -223,6 +240,8 @@ COSTS = {
     "mul": (_binary("MUL"), "_mul", _ELEMENTS, 9.3),
     "add, int16": (_wide("ADD"), "_chain", _ELEMENTS, 21.0),
     "mul, int16": (_wide("MUL"), "_chain", _ELEMENTS, 17.0),
+    "layer norm, int16, 16 channels": (_norm(16), "_rownorm", _ELEMENTS, 40.0),
+    "layer norm, int16, 48 channels": (_norm(48), "_rownorm", 3 * _ELEMENTS, 33.0),
     "logistic": (_unary("LOGISTIC"), "_table", _ELEMENTS, 5.0),
     "prelu": (_prelu, "_prelu", _ELEMENTS, 14.1),
     "conv 3x3, int16": (_wide_conv(16, (3, 3)), "_conv", _ELEMENTS * 144, 1.2),
