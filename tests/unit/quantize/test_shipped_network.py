@@ -41,7 +41,7 @@ def test_int8_stays_close_to_float(network, examples, recipe):
     costs = graph_costs(result.model.graph)
     assert (costs.int16_macs > 0) == (recipe == "mixed")
     assert costs.int16_macs < 0.05 * costs.macs
-    assert len(result.model.metadata.states) == 20
+    assert len(result.model.metadata.states) == 24
     assert any(state.initial is not None for state in result.model.metadata.states)
     report = check_accuracy(
         TflmRunner(result.model),

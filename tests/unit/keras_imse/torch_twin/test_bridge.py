@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -87,9 +88,16 @@ def test_arrays_that_do_not_fit_are_refused_and_change_nothing(
         np.testing.assert_array_equal(value, before[name], err_msg=name)
 
 
-def test_weights_of_another_size_are_refused() -> None:
+def test_weights_of_another_size_are_refused(small_config: StreamConfig, tmp_path: Path) -> None:
+    wider = replace(small_config, channels=(16, 8, 16))
+    bridge.save_weights(TorchStream(wider), tmp_path / "wider.npz")
+    with pytest.raises(WeightsError, match=r"wider\.npz': array .* has shape"):
+        bridge.load_weights(TorchStream(small_config), tmp_path / "wider.npz")
+
+
+def test_weights_of_another_model_are_refused() -> None:
     network = TorchStream(load_preset("imse-stream-small").stream_config())
-    with pytest.raises(WeightsError, match=r"imse-stream\.npz': array .* has shape"):
+    with pytest.raises(WeightsError, match="unknown array 'decode2/idconv/long_strip/bias'"):
         bridge.load_weights(network, shipped_weights("imse-stream"))
 
 
