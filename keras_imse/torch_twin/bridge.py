@@ -159,3 +159,18 @@ def load_weights(network: TorchStream, path: Path) -> None:
         WeightsError: The file cannot be read or does not fit, see :func:`load_state`.
     """
     load_state(network, load_arrays(path), where=f"weights file '{path}'")
+
+
+def load_initial_weights(network: TorchStream, path: Path) -> None:
+    """Sets all weights from a file, also one of the same network without long strips.
+
+    Long strips that the file lacks keep their initial weights: as the identity they change nothing.
+
+    Raises:
+        WeightsError: The file cannot be read or does not fit, see :func:`load_state`.
+    """
+    arrays = dict(load_arrays(path))
+    for name, value in to_arrays(network).items():
+        if "/long_strip/" in name:
+            arrays.setdefault(name, value)
+    load_state(network, arrays, where=f"weights file '{path}'")

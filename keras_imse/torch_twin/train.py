@@ -86,7 +86,8 @@ def train(
     "--initial-weights",
     type=PATH,
     metavar="FILE",
-    help="Start from the weights.npz of an earlier run of either framework.",
+    help="Start from the weights.npz of an earlier run of either framework; long strips that it "
+    "lacks start as the identity.",
 )
 @click.option("--steps", type=click.IntRange(min=1), default=20000, show_default=True)
 @click.option(

@@ -20,7 +20,7 @@ from keras_imse import audio
 from keras_imse.config import StreamConfig
 from keras_imse.errors import TrainingError
 from keras_imse.torch_twin import spectral
-from keras_imse.torch_twin.bridge import entries, load_weights, save_weights
+from keras_imse.torch_twin.bridge import entries, load_initial_weights, save_weights
 from keras_imse.torch_twin.fast_stream import FastStream
 from keras_imse.torch_twin.heap import keep_freed_memory
 from keras_imse.torch_twin.intelligibility import EnvelopeDistance
@@ -141,7 +141,7 @@ class TorchTrainer:
         network = FastStream if machine.native else TorchStream
         self.model = network(model_config)
         if initial_weights is not None:
-            load_weights(self.model, initial_weights)
+            load_initial_weights(self.model, initial_weights)
         self.averaged = network(model_config)
         self.averaged.load_state_dict(self.model.state_dict())
         if config.losses.tails:

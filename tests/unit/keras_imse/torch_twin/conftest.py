@@ -22,7 +22,6 @@ SMALL = StreamConfig(
     channels=(8, 8, 16),
     middle_blocks=1,
     strip=5,
-    long_strip_dilation=3,
     window_frames=6,
 )
 

@@ -95,6 +95,20 @@ def test_weights_of_another_size_are_refused(small_config: StreamConfig, tmp_pat
         bridge.load_weights(TorchStream(small_config), tmp_path / "wider.npz")
 
 
+def test_training_goes_on_from_weights_without_long_strips(
+    small_config: StreamConfig, tmp_path: Path
+) -> None:
+    """The strips start as the identity, so the results are those of the weights."""
+    plain = TorchStream(small_config).eval()
+    bridge.save_weights(plain, tmp_path / "plain.npz")
+    network = TorchStream(replace(small_config, long_strip_dilation=3)).eval()
+    bridge.load_initial_weights(network, tmp_path / "plain.npz")
+    features = torch.randn(1, 20, small_config.frontend.bands, 3)
+    with torch.no_grad():
+        for found, expected in zip(network(features), plain(features), strict=True):
+            torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+
+
 def test_weights_of_another_model_are_refused() -> None:
     network = TorchStream(load_preset("imse-stream-small").stream_config())
     with pytest.raises(WeightsError, match="unknown array 'decode2/idconv/long_strip/bias'"):

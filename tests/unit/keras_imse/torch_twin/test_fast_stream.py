@@ -25,7 +25,9 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module", params=[True, False], ids=["rope", "plain"])
 def both(request: pytest.FixtureRequest, small_config: StreamConfig) -> tuple:
-    config = dataclasses.replace(small_config, rope=request.param, encoder_kernels=(5, 3, 5))
+    config = dataclasses.replace(
+        small_config, rope=request.param, encoder_kernels=(5, 3, 5), long_strip_dilation=3
+    )
     torch.manual_seed(3)
     plain, fast = TorchStream(config), FastStream(config)
     with torch.no_grad():
