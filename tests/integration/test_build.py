@@ -242,7 +242,8 @@ def test_plan_is_near_what_the_model_needs(built: BuildOutcome) -> None:
     assert arena["lower_bound_bytes"] <= arena["size_bytes"] <= 1.05 * arena["lower_bound_bytes"]
     assert built.report["ram_bytes"]["arena"] == arena["size_bytes"]
     parts = {r["name"]: r["parts"] for r in built.folder.record["regions"]}
-    assert set(parts["DTCM"]) == {"arena", "buffers", "stack", "state"}
+    assert set(parts["DTCM"]) == {"arena", "buffers", "stack"}
+    assert "state" in parts["AXI_SRAM"]  # the ring buffers do not fit beside the rest
     assert parts["ITCM"]["hot_code"] > 8192
 
 
