@@ -31,7 +31,7 @@ class MALA(OfflineLayer):
     With ``q, k = elu + 1``, ``N`` positions, ``s = head_size^-1/2`` and ``q', k'`` rotated by
     position, per head: ``z = s q . mean(k)``, ``KV = (s / N) k'^T v``, ``V = mean(v)`` and
     ``res = (q' KV)(1 + 1 / z) - z V``. With ``A = (q' KV) / z`` the same is ``A + z (A - V)``,
-    in which no large terms cancel. Then: ``proj((res + depthwise5x5(v)) o)``.
+    whose terms cancel far less. Then: ``proj((res + depthwise5x5(v)) o)``.
 
     The conditioned form computes all heads at once with block-diagonal ``channels x channels``
     matrices and needs no transposes of whole feature maps.
