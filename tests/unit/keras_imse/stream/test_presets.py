@@ -26,7 +26,14 @@ def test_offline_preset_is_not_streaming() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [{"channels": [16, 24, 30]}, {"width": 3}, {"strip": 4}, {"head_size": 7}]
+    "data",
+    [
+        {"channels": [16, 24, 30]},
+        {"width": 3},
+        {"strip": 4},
+        {"head_size": 7},
+        {"long_strip_dilation": -1},
+    ],
 )
 def test_bad_values(data: dict[str, object]) -> None:
     with pytest.raises(ConfigError):
