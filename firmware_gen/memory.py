@@ -92,8 +92,8 @@ class RegionUse:
 
 
 @dataclass(frozen=True)
-class MemoryPlan:
-    """Where everything goes.
+class RegionPlan:
+    """Which region everything goes to.
 
     Attributes:
         places: Item name -> name of its region.
@@ -178,7 +178,7 @@ def plan_memory(
     memory: BackendMemory,
     options: FirmwareOptions,
     buffer_bytes: int = FIRMWARE_BUFFER_BYTES,
-) -> MemoryPlan:
+) -> RegionPlan:
     """Give every item a region of the target.
 
     Args:
@@ -222,7 +222,7 @@ def plan_memory(
     )
     if homeless:
         raise _too_big(target, homeless, uses)
-    return MemoryPlan(places=places, regions=uses)
+    return RegionPlan(places=places, regions=uses)
 
 
 def _candidates(target: Target, item: MemoryItem) -> list[MemoryRegion]:
@@ -274,7 +274,7 @@ _NO_ROOM = re.compile(
 )
 
 
-def link_overflow(target: Target, output: str, plan: MemoryPlan | None) -> ModelTooBigError | None:
+def link_overflow(target: Target, output: str, plan: RegionPlan | None) -> ModelTooBigError | None:
     """The error for a link that failed because a region overflowed, ``None`` for other failures.
 
     Args:

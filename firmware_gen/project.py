@@ -18,7 +18,7 @@ from firmware_gen.errors import FirmwareError, ProjectFolderError
 from firmware_gen.memory import (
     FIRMWARE_BUFFER_BYTES,
     GUARD_BYTES,
-    MemoryPlan,
+    RegionPlan,
     plan_memory,
     segment_buffer_bytes,
 )
@@ -83,7 +83,7 @@ class FirmwareProject:
     target: Target
     runtime: str
     options: FirmwareOptions
-    plan: MemoryPlan
+    plan: RegionPlan
     files: Mapping[str, bytes]
     reports: Mapping[str, Mapping[str, Any]]
     omitted: Mapping[str, str] = field(default_factory=dict)
@@ -162,7 +162,7 @@ def generate_project(
     files |= _audio_files(model, target, options)
     common = _sources(files)
     outputs: dict[str, BackendOutput] = {}
-    plans: dict[str, MemoryPlan] = {}
+    plans: dict[str, RegionPlan] = {}
     omitted: dict[str, str] = {}
     for name, backend in sorted(backends.items()):
         try:
@@ -273,7 +273,7 @@ def _rendered_files(
     files: Mapping[str, bytes],
     common: Sequence[str],
     outputs: Mapping[str, BackendOutput],
-    plans: Mapping[str, MemoryPlan],
+    plans: Mapping[str, RegionPlan],
 ) -> dict[str, bytes]:
     """The files that depend on model and target: build scripts, linker script, README."""
     frontend = model.metadata.frontend
@@ -323,7 +323,7 @@ def _rendered_files(
     return rendered
 
 
-def _cleared_sections(target: Target, plan: MemoryPlan) -> list[dict[str, str]]:
+def _cleared_sections(target: Target, plan: RegionPlan) -> list[dict[str, str]]:
     """Sections that start-up clears, in the order in which the linker matches them."""
     dma = [r.name for r in target.mcu.regions if "dma" in r.roles and r.kind == "ram"]
     regions = {

@@ -18,7 +18,7 @@ from elftools.elf.sections import Section, SymbolTableSection
 
 from firmware_gen.errors import ToolchainError
 from firmware_gen.linkmap import ObjectSize, object_sizes
-from firmware_gen.memory import MemoryPlan, RegionUse, link_overflow
+from firmware_gen.memory import RegionPlan, RegionUse, link_overflow
 from firmware_gen.project import BUILD_FOLDER, WORK_PREFIX
 from imse_mcu.core.files import swap_dir
 from imse_mcu.core.process import ProcessError, find_tool, run
@@ -129,7 +129,7 @@ def compile_project(
     folder: Path,
     target: Target,
     *,
-    plan: MemoryPlan | None = None,
+    plan: RegionPlan | None = None,
     runtime: str | None = None,
     definitions: Mapping[str, str] | None = None,
 ) -> BuildResult:
@@ -187,7 +187,7 @@ def _configure_and_build(
     work: Path,
     tools: Mapping[str, Path],
     target: Target,
-    plan: MemoryPlan | None,
+    plan: RegionPlan | None,
     runtime: str | None,
     definitions: Mapping[str, str] | None,
 ) -> None:

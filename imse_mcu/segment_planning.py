@@ -20,7 +20,7 @@ from keras_imse.imse_config import FRAME_MULTIPLE
 
 if TYPE_CHECKING:
     from firmware_gen.backends.base import BackendMemory
-    from firmware_gen.memory import MemoryPlan
+    from firmware_gen.memory import RegionPlan
     from quantize.artifact import QuantizedModel
     from targets.model import Target
 
@@ -83,7 +83,7 @@ class SegmentSurvey:
             weights_bytes=int(at_length("weights_bytes")),
         )
 
-    def plan(self, frames: int) -> MemoryPlan:
+    def plan(self, frames: int) -> RegionPlan:
         """The memory plan of firmware for a segment length.
 
         Raises:

@@ -42,18 +42,18 @@ from targets.emulators import doubles
 from targets.emulators.bus import Bus, BusError, Peripheral
 from targets.emulators.cortexm import DataWatchpoint, SystemControl
 from targets.emulators.counter import GuestMemory, InstructionCounter
-from targets.emulators.errors import EmulatedFaultError, EmulatorError, ImageError
+from targets.emulators.errors import EmulatedFaultError, EmulatorError
 from targets.emulators.image import FirmwareImage
 from targets.emulators.interrupts import EXCEPTION_RETURN, Interrupts, Timeline
 from targets.emulators.machine_link import MachineStats, UnicornTransport
+from targets.emulators.power_on import boot_vectors, program
 from targets.emulators.registers import EngineRegisters
 from targets.emulators.serial import HostUart
-from targets.model import MemoryRegion, Target
+from targets.emulators.stack import paint_stack
+from targets.model import Target
 
-PAINT = 0xA5
 RAM_AT_POWER_ON = 0xCD
 _PAGE = 4096
-_GUARD_BYTES = 32
 _IDLE_STEPS = 8
 _CPU_MODELS = {
     "cortex-m4": "UC_CPU_ARM_CORTEX_M4",
@@ -133,7 +133,7 @@ class UnicornMachine:
             self._engine.mem_map_ptr(
                 region.origin, region.size_bytes, access, self._memory.host_address(region)
             )
-        self._program()
+        program(self._memory, self.image, target)
         self._closed: set[str] = set()
         self._registers = EngineRegisters(self._engine)
         self._has_doubles = mcu.fpu == "fpv5-d16"
@@ -145,7 +145,7 @@ class UnicornMachine:
         self._engine.hook_add(UC_HOOK_MEM_INVALID, self._on_invalid)
         self._engine.hook_add(UC_HOOK_INTR, self._on_interrupt)
         self._engine.hook_add(UC_HOOK_INSN_INVALID, self._on_bad_instruction)
-        self._stack = self._paint_stack()
+        self._stack = paint_stack(self._memory, self.image)
         self._boot()
         if count:
             self._counter.enable()
@@ -391,40 +391,16 @@ class UnicornMachine:
                 f"{outside} blocks of code ran outside the image's code: the counts are incomplete",
                 hint="an image that copies code to RAM needs its region counted too",
             )
-        size = peak = None
-        if self._stack is not None:
-            bottom, top = self._stack
-            size, peak = top - bottom, top - bottom - self._untouched()
         return MachineStats(
             instructions=self._counter.total,
             idle_cycles=self._idle_cycles,
-            stack_bytes=size,
-            peak_stack_bytes=peak,
+            stack_bytes=None if self._stack is None else self._stack.size_bytes,
+            peak_stack_bytes=None if self._stack is None else self._stack.peak_bytes,
             uart_bytes_received=self.uart.bytes_received,
             uart_bytes_sent=self.uart.bytes_sent,
         )
 
     # Power on.
-
-    def _program(self) -> None:
-        """Put the segments where a flash tool would."""
-        for segment in self.image.segments:
-            region = self._memory.find(segment.address)
-            if region is None or not region.contains(segment.address, len(segment.data)):
-                raise ImageError(
-                    f"{self.image.path.name}: {len(segment.data)} bytes at "
-                    f"0x{segment.address:08x} lie outside the memory of {self.target.name}",
-                    hint="build the project for this target",
-                )
-            if region.kind != "flash":
-                raise ImageError(
-                    f"{self.image.path.name}: {len(segment.data)} bytes would have to be loaded "
-                    f"into {region.name} at 0x{segment.address:08x}, which is empty at power on",
-                    hint="give the section a load address in flash (AT>)",
-                )
-            start = segment.address - region.origin
-            view = self._memory.view(region)
-            view[start : start + len(segment.data)] = np.frombuffer(segment.data, np.uint8)
 
     def _reset_peripherals(self) -> None:
         """Bring all peripherals to their reset values; memory keeps its content."""
@@ -441,71 +417,17 @@ class UnicornMachine:
         self.uart: HostUart = family.attach(self._bus, self.target, self)
 
     def _boot(self) -> None:
-        flash = self.target.mcu.region_for("code")
-        family = import_module(f"targets.emulators.{self.target.mcu.family}")
-        check_boot = getattr(family, "check_boot", None)
-        if check_boot is not None:
-            try:
-                check_boot(self.target, self.read_memory)
-            except BusError as error:
-                raise ImageError(f"{self.image.path.name}: {error.message}") from error
-        stack, entry = struct.unpack("<II", self.read_memory(flash.origin, 8))
-        where = self.target.mcu.region_at(stack - 4)
-        if where is None or where.kind != "ram" or stack & 7:
-            raise ImageError(
-                f"{self.image.path.name}: the vector table's stack pointer 0x{stack:08x} "
-                "is not an 8-byte aligned address in RAM",
-                hint=f"the vector table must lie at 0x{flash.origin:08x}",
-            )
-        if not entry & 1 or self.target.mcu.region_at(entry) is not flash:
-            raise ImageError(
-                f"{self.image.path.name}: the vector table's reset vector 0x{entry:08x} "
-                f"is no Thumb address in {flash.name}",
-                hint=f"the vector table must lie at 0x{flash.origin:08x}",
-            )
+        stack, entry = boot_vectors(self.image, self.target, self.read_memory)
         self._engine.reg_write(arm_const.UC_ARM_REG_SP, stack)
         self._engine.reg_write(arm_const.UC_ARM_REG_LR, 0xFFFF_FFFF)
         self._engine.reg_write(arm_const.UC_ARM_REG_PC, entry | 1)
 
-    # Stack.
-
-    def _paint_stack(self) -> tuple[int, int] | None:
-        bottom = self.image.symbol("__stack_bottom__")
-        top = self.image.symbol("__stack_top__")
-        if bottom is None or top is None:
-            return None
-        region = self._memory.find(bottom)
-        if region is None or bottom >= top or not region.contains(bottom, top - bottom):
-            raise ImageError(
-                f"{self.image.path.name}: the stack 0x{bottom:08x} to 0x{top:08x} does not lie "
-                "in one memory region"
-            )
-        self._stack_view(region, bottom, top)[:] = PAINT
-        return bottom, top
-
-    def _stack_view(self, region: MemoryRegion, bottom: int, top: int) -> Any:
-        return self._memory.view(region)[bottom - region.origin : top - region.origin]
-
-    def _untouched(self) -> int:
-        """Bytes from the stack's bottom that still carry the paint."""
-        if self._stack is None:
-            return 0
-        bottom, top = self._stack
-        region = self._memory.find(bottom)
-        if region is None:
-            return 0
-        used = np.flatnonzero(self._stack_view(region, bottom, top) != PAINT)
-        return int(used[0]) if used.size else top - bottom
-
     def _check_stack(self) -> None:
-        if self._stack is None:
-            return
-        bottom, top = self._stack
         sp = self._engine.reg_read(arm_const.UC_ARM_REG_SP)
-        if self._untouched() < _GUARD_BYTES or not bottom <= sp <= top:
+        if self._stack is not None and self._stack.overflowed(sp):
             self._die(
                 EmulatorError(
-                    f"stack overflow: all {top - bottom} bytes of the stack were used",
+                    f"stack overflow: all {self._stack.size_bytes} bytes of the stack were used",
                     hint="give the stack more room in the linker script",
                 )
             )
@@ -590,9 +512,10 @@ class UnicornMachine:
             what = f"bad {access} at 0x{address:08x} ({error.message})"
         hint = error.hint
         sp = self._engine.reg_read(arm_const.UC_ARM_REG_SP)
-        if self._stack is not None and sp < self._stack[0]:
+        if self._stack is not None and sp < self._stack.bottom:
             what = f"stack overflow: {what}"
-            hint = f"the stack pointer 0x{sp:08x} is below the stack's end 0x{self._stack[0]:08x}"
+            end = self._stack.bottom
+            hint = f"the stack pointer 0x{sp:08x} is below the stack's end 0x{end:08x}"
         function = self.image.function_at(pc)
         if self.image.function_index(pc) is None:
             caller = self._engine.reg_read(arm_const.UC_ARM_REG_LR) & ~1

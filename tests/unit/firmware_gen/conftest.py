@@ -10,7 +10,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from firmware_gen.memory import MemoryPlan
+from firmware_gen.memory import RegionPlan
 from firmware_gen.project import generate_project, write
 from firmware_gen.toolchain import BuildResult, compile_project
 from targets.loader import load_target
@@ -77,7 +77,7 @@ class Builder:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._built: dict[tuple[str, str], BuildResult] = {}
-        self.plans: dict[str, MemoryPlan] = {}
+        self.plans: dict[str, RegionPlan] = {}
 
     def build(self, target_name: str, source: str = fake_network.SOURCE) -> BuildResult:
         key = (target_name, source)
