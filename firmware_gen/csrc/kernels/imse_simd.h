@@ -13,6 +13,16 @@ static inline uint32_t imse_load4(const int8_t *p) {
   return word;
 }
 
+static inline void imse_store4(int8_t *p, uint32_t word) { memcpy(p, &word, sizeof word); }
+
+/* One int8 value four times. */
+static inline uint32_t imse_four(int32_t value) { return ((uint32_t)value & 0xFFu) * 0x01010101u; }
+
+/* The lower bytes of all halves: of `even` at 0 and 2, of `odd` at 1 and 3. */
+static inline uint32_t imse_bytes(int32_t even, int32_t odd) {
+  return ((uint32_t)even & 0x00FF00FFu) | (((uint32_t)odd & 0x00FF00FFu) << 8);
+}
+
 /* Two int16 values in one word. */
 static inline int32_t imse_pair(int32_t low, int32_t high) {
   return (int32_t)(((uint32_t)low & 0xFFFFu) | ((uint32_t)high << 16));
@@ -75,6 +85,11 @@ static inline int32_t imse_smlawb(int32_t x, int32_t y, int32_t sum) {
   return __smlawb(x, y, sum);
 }
 
+/* The same with the high half of y. */
+static inline int32_t imse_smlawt(int32_t x, int32_t y, int32_t sum) {
+  return __smlawt(x, y, sum);
+}
+
 /* sum + the upper half of the 64-bit product, rounded to nearest. */
 static inline int32_t imse_smmlar(int32_t x, int32_t y, int32_t sum) {
   int32_t z;
@@ -86,6 +101,19 @@ static inline int32_t imse_smmlar(int32_t x, int32_t y, int32_t sum) {
 static inline int32_t imse_smmulr(int32_t x, int32_t y) {
   int32_t z;
   __asm__("smmulr %0, %1, %2" : "=r"(z) : "r"(x), "r"(y));
+  return z;
+}
+
+/* The larger and the smaller int8 value of each byte. */
+static inline uint32_t imse_max4(uint32_t x, uint32_t y) {
+  uint32_t z;
+  __asm__("ssub8 %0, %1, %2\n\tsel %0, %1, %2" : "=&r"(z) : "r"(x), "r"(y) : "cc");
+  return z;
+}
+
+static inline uint32_t imse_min4(uint32_t x, uint32_t y) {
+  uint32_t z;
+  __asm__("ssub8 %0, %1, %2\n\tsel %0, %2, %1" : "=&r"(z) : "r"(x), "r"(y) : "cc");
   return z;
 }
 
@@ -152,12 +180,30 @@ static inline int32_t imse_smlawb(int32_t x, int32_t y, int32_t sum) {
   return sum + (int32_t)(((int64_t)x * imse_low(y)) >> 16);
 }
 
+static inline int32_t imse_smlawt(int32_t x, int32_t y, int32_t sum) {
+  return imse_smlawb(x, imse_high(y), sum);
+}
+
 static inline int32_t imse_smmlar(int32_t x, int32_t y, int32_t sum) {
   return sum + (int32_t)(((int64_t)x * y + (1LL << 31)) >> 32);
 }
 
 static inline int32_t imse_smmulr(int32_t x, int32_t y) {
   return imse_smmlar(x, y, 0);
+}
+
+static inline uint32_t imse_max4(uint32_t x, uint32_t y) {
+  uint32_t z = 0;
+  for (int32_t i = 0; i < 32; i += 8) {
+    const int8_t a = (int8_t)(x >> i);
+    const int8_t b = (int8_t)(y >> i);
+    z |= (uint32_t)(uint8_t)(a > b ? a : b) << i;
+  }
+  return z;
+}
+
+static inline uint32_t imse_min4(uint32_t x, uint32_t y) {
+  return ~imse_max4(~x, ~y);
 }
 
 static inline int32_t imse_ssat8(int32_t x) {

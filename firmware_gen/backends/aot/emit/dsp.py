@@ -12,7 +12,6 @@ from math import lcm
 
 import numpy as np
 
-from firmware_gen.backends.aot.emit.dsp_attention import AttentionLayers
 from firmware_gen.backends.aot.emit.dsp_packing import (
     FULL_RANGE,
     SUM_LIMIT,
@@ -23,11 +22,13 @@ from firmware_gen.backends.aot.emit.dsp_packing import (
     scale_parameters,
     wide_scales,
 )
+from firmware_gen.backends.aot.emit.dsp_pairs import PairLayers
 from firmware_gen.backends.aot.layout import Placement
 from firmware_gen.backends.aot.linear import sum_form
 from firmware_gen.backends.aot.loops import Loop
 from firmware_gen.backends.aot.multipliers import EXACT_HALF
 from firmware_gen.backends.aot.nodes import (
+    AveragePool,
     Binary,
     Convolution,
     MatMul,
@@ -43,9 +44,10 @@ from firmware_gen.backends.fixedpoint import clamp, multiply
 _SHORT_RUN = 4
 _STRIP_COLUMNS = 26
 _MEAN_ROWS = 256  # as many int8 values fit a sum of 16 bits
+_POOL_WINDOW = 128  # as many are divided exactly
 
 
-class DspEmitter(AttentionLayers):
+class DspEmitter(PairLayers):
     """Writes the layers with the DSP kernels where they apply."""
 
     @staticmethod
@@ -221,6 +223,10 @@ class DspEmitter(AttentionLayers):
         other = node.kind not in ("add", "mul", "sub")
         if y.dtype == "int16" and node.kind not in ("minimum", "maximum"):
             return self.wide_pair(node) or super().binary(node)
+        if y.dtype == "int8" and node.kind == "div":
+            return self.quotient(node) or super().binary(node)
+        if y.dtype == "int8" and node.kind == "squared_difference":
+            return self.square(node) or super().binary(node)
         if y.dtype != "int8" or parameters is None or not full or other:
             return super().binary(node)
         if node.kind == "mul":
@@ -438,6 +444,12 @@ class DspEmitter(AttentionLayers):
         }
         del members["column_pitch"]
         return "imse_mean_s8_dsp", struct("imse_mean_dsp_t", members)
+
+    def average_pool_kernel(self, node: AveragePool) -> str:
+        name = super().average_pool_kernel(node)
+        channels = self.value(node.outputs[0]).shape[3]
+        fits = node.window[0] * node.window[1] <= _POOL_WINDOW and channels % 4 == 0
+        return f"{name}_dsp" if fits else name
 
     def window(self, node: Convolution, ring: Ring) -> list[str]:
         scales = channel_scales(self.program, node)

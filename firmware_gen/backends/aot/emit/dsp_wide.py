@@ -66,7 +66,7 @@ class WideDspLayers(Emitter):
             return None
         if node.kind == "mul":
             lines = [f"static const imse_scale_t p = {out};"]
-            return lines + self._stepped("imse_mul_s16_dsp", node, node.inputs)
+            return lines + self.stepped("imse_mul_s16_dsp", node, node.inputs)
         if node.kind not in ("add", "sub", "squared_difference"):
             return None
         swapped = node.a != EXACT_HALF
@@ -81,14 +81,14 @@ class WideDspLayers(Emitter):
         }
         if node.kind == "squared_difference":
             lines = struct("imse_square_s16_dsp_t", members)
-            return lines + self._stepped("imse_squared_difference_s16_dsp", node, inputs)
+            return lines + self.stepped("imse_squared_difference_s16_dsp", node, inputs)
         signs = (1, -1 if node.kind == "sub" else 1)
         big_sign, small_sign = signs[::-1] if swapped else signs
         members |= {"big_factor": big_sign * (1 << 15), "small_factor": 2 * small_sign}
         lines = struct("imse_sum_s16_dsp_t", members)
-        return lines + self._stepped("imse_sum_s16_dsp", node, inputs)
+        return lines + self.stepped("imse_sum_s16_dsp", node, inputs)
 
-    def _stepped(self, kernel: str, node: Binary, inputs: tuple[int, ...]) -> list[str]:
+    def stepped(self, kernel: str, node: Binary, inputs: tuple[int, ...]) -> list[str]:
         """A kernel on two vectors with any steps that takes the number of elements at last."""
         loops = self.nest(node.outputs[0], inputs, (False, False))
         first, second = (

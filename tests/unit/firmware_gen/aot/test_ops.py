@@ -336,7 +336,8 @@ def depth_to_space(b: GraphBuilder) -> TensorNode:
 
 def average_pool(b: GraphBuilder) -> TensorNode:
     r = b.rng
-    x = b.input((1, 6, 9, 5))
+    channels = int(r.choice([4, 5, 12]))
+    x = b.input((1, 6, 9, channels))
     same = bool(r.integers(2))
     filt, stride = [int(n) for n in r.integers(1, 4, 2)], [int(n) for n in r.integers(1, 3, 2)]
     size = [
@@ -346,7 +347,7 @@ def average_pool(b: GraphBuilder) -> TensorNode:
     return b.op(
         "AVERAGE_POOL_2D",
         [x],
-        b.like(x, (1, *size, 5)),
+        b.like(x, (1, *size, channels)),
         padding=0 if same else 1,
         strideH=stride[0],
         strideW=stride[1],
@@ -706,50 +707,109 @@ CLOSE_ROOTS = [
 ]
 
 
-def all_roots() -> tuple[list[QuantizedModel], np.ndarray]:
+Networks = list[tuple[QuantizedModel, np.ndarray]]
+
+
+def all_roots() -> Networks:
     """Networks of one root, and all values it is defined for."""
     values = np.arange(1, 32768, dtype=np.int16).reshape(1, 1, 1, -1)
-    models = []
+    networks = []
     for scale, root_scale in CLOSE_ROOTS:
         b = GraphBuilder(0)
         b.features = TensorNode(
             "features", values.shape, "int16", scales=(scale,), zero_points=(0,)
         )
         y = b.unary("RSQRT", b.features, root_scale, 0)
-        models.append(b.model(y, b.requant(b.features, "int16", 2 * scale, 0)))
-    return models, values
+        networks.append((b.model(y, b.requant(b.features, "int16", 2 * scale, 0)), values))
+    return networks
 
 
-def all_quotients() -> tuple[list[QuantizedModel], np.ndarray]:
+def _all_bytes(b: GraphBuilder) -> tuple[TensorNode, TensorNode, np.ndarray]:
+    """Two operands and an input that gives them all pairs of bytes."""
+    first, second = b.split(b.input((1, 1, 1, 2 << 16)), [1 << 16, 1 << 16], 3)
+    every = np.arange(-128, 128, dtype=np.int8)
+    pairs = np.concatenate([np.repeat(every, 256), np.tile(every, 256)])
+    return first, second, pairs.reshape(1, 1, 1, -1)
+
+
+def all_quotients() -> Networks:
     """Networks of one quotient, and all pairs of bytes; zero as a divisor becomes another value."""
-    models = []
-    for points, scale in (((0, -128, 3), 1.0), ((5, 127, -7), 0.01), ((17, 127, 0), 200.0)):
+    networks = []
+    for points, scale in (
+        ((0, -128, 3), 1.0),
+        ((5, 127, -7), 0.01),
+        ((17, 127, 0), 200.0),
+        ((-90, -10, 31), 0.057),
+        ((0, 0, 0), 2.0**-7),
+        ((-128, -128, -128), 0.6),
+    ):
         b = GraphBuilder(0)
-        first, second = b.split(b.input((1, 1, 1, 2 << 16)), [1 << 16, 1 << 16], 3)
+        first, second, values = _all_bytes(b)
         a, c = (
             b.requant(part, "int8", 0.04, p)
             for part, p in zip((first, second), points[:2], strict=True)
         )
-        limit = np.array([[[[126 if points[1] > 0 else -127]]]], np.int8)
-        kind = "MINIMUM" if points[1] > 0 else "MAXIMUM"
+        positive = points[1] < 0 or (points[1] == 0 and scale < 1)
+        limit = np.array([[[[points[1] + (1 if positive else -1)]]]], np.int8)
+        kind = "MAXIMUM" if positive else "MINIMUM"
         divisor = b.op(kind, [c, b.constant(limit, c.scales, points[1])], b.like(c, c.shape))
         y = b.binary("DIV", a, divisor, scale, points[2])
-        models.append(b.model(y, b.requant(first)))
-    every = np.arange(-128, 128, dtype=np.int8)
-    pairs = np.concatenate([np.repeat(every, 256), np.tile(every, 256)])
-    return models, pairs.reshape(1, 1, 1, -1)
+        networks.append((b.model(y, b.requant(first)), values))
+    return networks
 
 
+def all_squares() -> Networks:
+    """Networks of one squared difference, and all pairs of bytes."""
+    networks = []
+    for scales, points, out in (
+        ((0.05, 0.03), (0, -128), (0.06, 3)),
+        ((0.01, 0.013), (127, -7), (0.004, -128)),
+        ((0.02, 0.02), (-5, 40), (0.1, 0)),
+    ):
+        b = GraphBuilder(0)
+        first, second, values = _all_bytes(b)
+        a, c = (
+            b.requant(part, "int8", scale, point)
+            for part, scale, point in zip((first, second), scales, points, strict=True)
+        )
+        networks.append((b.model(b.binary("SQUARED_DIFFERENCE", a, c, *out), a), values))
+    return networks
+
+
+def all_extrema() -> Networks:
+    """The smaller and the larger ones of all pairs of bytes."""
+    b = GraphBuilder(0)
+    first, second, values = _all_bytes(b)
+    smaller, larger = (
+        b.op(kind, [first, second], b.like(first, first.shape)) for kind in ("MINIMUM", "MAXIMUM")
+    )
+    return [(b.model(smaller, larger), values)]
+
+
+def all_sums_of_windows() -> Networks:
+    """Networks of one average pooling, over a slope on which the sums take every value."""
+    networks = []
+    for count in (1, 2, 9, 128):
+        b = GraphBuilder(0)
+        x = b.input((1, 1, 256 * count, 4))
+        y = b.like(x, (1, 1, 255 * count + 1, 4))
+        size = {"strideH": 1, "strideW": 1, "filterHeight": 1, "filterWidth": count}
+        b.op("AVERAGE_POOL_2D", [x], y, padding=1, **size)
+        values = np.repeat(np.arange(-128, 128, dtype=np.int8), 4 * count).reshape(x.shape)
+        networks.append((b.model(y, b.requant(x)), values))
+    return networks
+
+
+@pytest.mark.parametrize("kernels", ["portable", "dsp"])
 @pytest.mark.parametrize(
-    ("networks", "kernels"),
-    [(all_roots, "portable"), (all_roots, "dsp"), (all_quotients, "portable")],
+    "networks", [all_roots, all_quotients, all_squares, all_extrema, all_sums_of_windows]
 )
 def test_all_values_equal_interpreter(
-    networks: Callable[[], tuple[list[QuantizedModel], np.ndarray]], kernels: str, tmp_path: Path
+    networks: Callable[[], Networks], kernels: str, tmp_path: Path
 ) -> None:
-    models, values = networks()
+    models, inputs = zip(*networks(), strict=True)
     cases = aot_harness.compile_cases(models, tmp_path, kernels)
-    for model, case in zip(models, cases, strict=True):
+    for model, case, values in zip(models, cases, inputs, strict=True):
         expected = TflmRunner(model).invoke(values)["mask"]
         np.testing.assert_array_equal(case.invoke(values)["mask"], expected)
 

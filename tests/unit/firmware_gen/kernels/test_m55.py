@@ -95,9 +95,9 @@ def test_operators_on_the_core_equal_interpreter(tmp_path: Path) -> None:
 
 def test_roots_and_quotients_of_all_values_equal_interpreter(tmp_path: Path) -> None:
     for networks in (test_ops.all_roots, test_ops.all_quotients):
-        models, values = networks()
-        results = run_networks(M55, models, [[values]] * len(models), tmp_path, "mve")
-        for model, outputs in zip(models, results, strict=True):
+        models, inputs = zip(*networks(), strict=True)
+        results = run_networks(M55, models, [[values] for values in inputs], tmp_path, "mve")
+        for model, values, outputs in zip(models, inputs, results, strict=True):
             expected = TflmRunner(model).invoke(values)["mask"]
             np.testing.assert_array_equal(outputs[0][0]["mask"], expected)
 
