@@ -41,12 +41,37 @@ CYCLES_PER_INSTRUCTION: dict[str, InstructionRate] = {
 }
 """Core -> rate; cores without a published figure have none."""
 
-SEGMENT_INSTRUCTIONS_PER_MAC: dict[str, float] = {"dsp": 1.93, "mve": 0.7}
-"""Kernel set -> instructions per MAC of a network over segments with recipe imse, int16
-operators and norms included: counted on QEMU (mps2_an500, mps3_an547) in the images for 16
-frames."""
 
-_NO_RATE = InstructionRate(1.0, "no figure is published for this core; it takes at least this")
+@dataclass(frozen=True)
+class CountedWork:
+    """Instructions of a frame as a line over the network's work.
+
+    Attributes:
+        fixed: Instructions per frame that do not grow with the network.
+        per_mac: Instructions per multiply-accumulate.
+        source: What was counted.
+    """
+
+    fixed: int
+    per_mac: float
+    source: str
+
+    def instructions(self, macs_per_frame: int) -> float:
+        """Instructions of a frame of a network with so many multiply-accumulates."""
+        return self.fixed + self.per_mac * macs_per_frame
+
+
+STREAM_WORK: dict[str, CountedWork] = {
+    "dsp": CountedWork(
+        560_000, 1.058, "a line through imse-stream and imse-stream-small in int8, STM32H743 images"
+    )
+}
+"""Kernel set -> work of networks that run frame by frame."""
+
+SEGMENT_WORK: dict[str, CountedWork] = {
+    "dsp": CountedWork(0, 1.93, "imse with recipe imse, image of mps2_an500 for 16 frames")
+}
+"""Kernel set -> work of networks over segments; int16 operators and norms are in it."""
 
 
 @dataclass(frozen=True)
@@ -89,22 +114,23 @@ def from_macs(macs_per_frame: int, mcu: Mcu) -> CycleEstimate:
     )
 
 
-def from_segment_macs(macs_per_frame: int, kernels: str, mcu: Mcu) -> CycleEstimate:
-    """Estimates cycles of a network over segments before it is built.
+def before_build(macs_per_frame: int, work: CountedWork | None, mcu: Mcu) -> CycleEstimate:
+    """Estimates cycles of the aot runtime before anything is built.
 
     Args:
         macs_per_frame: Multiply-accumulates per frame.
-        kernels: Kernel set of the aot runtime.
-        mcu: Processor.
+        work: What networks of this kind took with these kernels; None if none was counted.
+        mcu: Processor. Without a figure of cycles per instruction for its core, or without
+            ``work``, MAC per cycle decides, as in :func:`from_instructions`.
     """
-    instructions = SEGMENT_INSTRUCTIONS_PER_MAC.get(kernels)
-    if instructions is None:
+    rate = CYCLES_PER_INSTRUCTION.get(mcu.core)
+    if rate is None or work is None:
         return from_macs(macs_per_frame, mcu)
-    rate = CYCLES_PER_INSTRUCTION.get(mcu.core, _NO_RATE)
+    fixed = f"{work.fixed} + " if work.fixed else ""
     return CycleEstimate(
-        round(macs_per_frame * instructions * rate.value),
-        f"model: {macs_per_frame} MAC per frame at {instructions:g} instructions per MAC (counted "
-        f"on QEMU, recipe imse) and {rate.value:g} cycles per instruction ({rate.source})",
+        round(work.instructions(macs_per_frame) * rate.value),
+        f"model: {macs_per_frame} MAC per frame at {fixed}{work.per_mac:g} instructions per MAC "
+        f"(counted: {work.source}) and {rate.value:g} cycles per instruction ({rate.source})",
     )
 
 

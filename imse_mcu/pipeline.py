@@ -34,6 +34,7 @@ from imse_mcu.core.progress import Reporter
 from imse_mcu.cycles import CycleEstimate, from_instructions, from_macs
 from imse_mcu.host import FLOAT_FILE, STATES_FILE, HostModel
 from imse_mcu.offline_host import is_offline
+from imse_mcu.planning import planned_cycles
 from imse_mcu.profiling import arena_plan
 from imse_mcu.proof import PROOF_TITLE, proof_recording
 from imse_mcu.quantization import QuantizationRequest, quantize
@@ -501,6 +502,8 @@ def _latency_ms(model: QuantizedModel) -> float:
 def _cycles(parts: _Parts) -> CycleEstimate:
     macs = parts.host.quantized.metadata.macs_per_frame
     if parts.proof is None:
+        if parts.runtime == "aot":
+            return planned_cycles(parts.host.quantized, parts.target, parts.project.options.kernels)
         return from_macs(macs, parts.target.mcu)
     return from_instructions(parts.proof.frame.mean, macs, parts.target.mcu)
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from imse_mcu.core.progress import Reporter
-from imse_mcu.cycles import CycleEstimate, from_macs, from_segment_macs
+from imse_mcu.cycles import SEGMENT_WORK, STREAM_WORK, CycleEstimate, before_build
 from imse_mcu.offline_host import is_offline
 from imse_mcu.quantization import QuantizationRequest, quantize
+from imse_mcu.segment_host import segment_frames
 from imse_mcu.segment_planning import (
     SHOWN_FRAMES,
     SegmentMemory,
@@ -110,7 +111,7 @@ def plan_models(
 ) -> list[Plan]:
     """Estimates every model on every target.
 
-    Sizes come from the memory plan of the aot runtime; cycles from the target's planning figure.
+    Sizes come from the memory plan of the aot runtime, cycles from what its images took.
     A model without weights is planned with random ones, which changes neither.
 
     Args:
@@ -153,7 +154,6 @@ def plan_segments(
         target: Where it would run.
         known: Memory of the networks by kernel set, see :func:`segment_planning.survey`.
     """
-    from firmware_gen.backends.aot.kernel_sets import choose_kernels
     from firmware_gen.platforms import platform_families
 
     model = models[0]
@@ -162,7 +162,7 @@ def plan_segments(
     largest = found.largest(longest)
     memory = found.plan(largest) if largest else None
     macs = model.metadata.macs_per_frame
-    cycles = from_segment_macs(macs, choose_kernels(target, "auto"), target.mcu)
+    cycles = planned_cycles(model, target)
     return Plan(
         model=model.metadata.model,
         target=target.name,
@@ -197,7 +197,7 @@ def plan_one(model: QuantizedModel, target: Target) -> Plan:
     from firmware_gen.platforms import platform_families
 
     macs = model.metadata.macs_per_frame
-    cycles = from_macs(macs, target.mcu)
+    cycles = planned_cycles(model, target)
     flash = ram = None
     problem = ""
     try:
@@ -222,3 +222,18 @@ def plan_one(model: QuantizedModel, target: Target) -> Plan:
         problem=problem,
         buildable=target.mcu.family in platform_families(),
     )
+
+
+def planned_cycles(model: QuantizedModel, target: Target, kernels: str = "auto") -> CycleEstimate:
+    """Estimates cycles per frame of the aot runtime before an image is built and run.
+
+    Args:
+        model: The integer model.
+        target: Where it would run.
+        kernels: Kernels of the aot runtime.
+    """
+    from firmware_gen.backends.aot.kernel_sets import choose_kernels
+
+    works = SEGMENT_WORK if segment_frames(model) else STREAM_WORK
+    work = works.get(choose_kernels(target, kernels))
+    return before_build(model.metadata.macs_per_frame, work, target.mcu)

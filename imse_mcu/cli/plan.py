@@ -36,7 +36,9 @@ def command(
     For model imse, RAM is shown by the length of a segment, and the plan says what short segments
     cost in quality.
 
-    Cycles come from a planning figure of the target with its source; they are no measurement.
+    Cycles come from what images of the aot runtime took, or from MAC per cycle of the core, with
+    the source; they are no measurement. A model is quantized for its first plan, which takes as
+    long as in a build; later plans and builds find it in the cache.
     """
     from imse_mcu.planning import plan_models
     from keras_imse.presets import load_preset, preset_names

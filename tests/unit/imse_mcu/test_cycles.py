@@ -1,0 +1,56 @@
+"""Cycles before a build agree with those of the built image."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from imse_mcu.cycles import SEGMENT_WORK, STREAM_WORK, before_build, from_instructions, from_macs
+from targets.loader import load_target
+
+#: A row of the table that scripts/targets_table.py makes: target, instructions, factor.
+ROW = re.compile(r"\(`(\w+)`\).*? yes \| yes \| ([\d,]+) \|.* ([\d.]+) \| [^|]+ \|$", re.M)
+
+
+def macs_per_frame(repository: Path) -> int:
+    card = (repository / "keras_imse" / "assets" / "imse-stream.md").read_text("utf-8")
+    found = re.search(r"\(([\d.]+) MMAC/s\)", card)
+    assert found is not None
+    return round(float(found[1]) * 1e6 / 62.5)
+
+
+def test_plan_is_close_to_the_images_of_every_target(repository: Path) -> None:
+    table = (repository / "docs" / "targets.md").read_text("utf-8")
+    rows = ROW.findall(table)
+    assert len(rows) == table.count("| yes | yes |") >= 15
+    macs = macs_per_frame(repository)
+    for name, instructions, _ in rows:
+        mcu = load_target(name).mcu
+        kernels = "mve" if mcu.has_mve else "dsp"
+        planned = before_build(macs, STREAM_WORK.get(kernels), mcu)
+        built = from_instructions(float(instructions.replace(",", "")), macs, mcu)
+        assert planned.value == pytest.approx(built.value, rel=0.03), name
+
+
+def test_plan_says_what_was_counted() -> None:
+    mcu = load_target("stm32h7").mcu
+    stream = before_build(1_000_000, STREAM_WORK["dsp"], mcu)
+    assert stream.value == 560_000 + 1_058_000
+    assert "560000 + 1.058 instructions per MAC (counted: " in stream.method
+    segments = before_build(1_000_000, SEGMENT_WORK["dsp"], mcu)
+    assert segments.value == 1_930_000
+    assert "at 1.93 instructions per MAC" in segments.method
+
+
+def test_both_networks_have_one_model_where_no_core_figure_is_known() -> None:
+    mcu = load_target("mps3_an547").mcu
+    expected = from_macs(1_000_000, mcu)
+    assert before_build(1_000_000, SEGMENT_WORK["dsp"], mcu) == expected
+    assert before_build(1_000_000, None, mcu) == expected
+
+
+def test_kernels_that_were_not_counted_are_planned_by_macs() -> None:
+    mcu = load_target("stm32h7").mcu
+    assert before_build(1_000_000, None, mcu) == from_macs(1_000_000, mcu)
