@@ -41,7 +41,7 @@ unit: setup-dev ## pytest, emulator tests included
 	$(BIN)/pytest $(PYTEST_ARGS)
 
 bench: export IMSE_MCU_CACHE := build/bench-cache
-bench: setup-dev ## every figure of docs/performance.md but those of TFLM
+bench: setup-dev ## figures of the aot runtime: stages, frame, memory, per operator
 	rm -rf $(IMSE_MCU_CACHE)
 	@echo "cold build:"
 	$(BIN)/imse-mcu build --target $(TARGET) --model $(MODEL) -v -o $(BUILD)

@@ -1,7 +1,7 @@
 """A gate for continuous integration: reads report.json and fails past a budget.
 
 imse-mcu build --target stm32h7 -o build/firmware
-python examples/budget.py build/firmware/report.json --ram-kib 128 --flash-kib 256 --real-time 0.5
+python examples/budget.py build/firmware/report.json --ram-kib 192 --flash-kib 256 --real-time 0.5
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import runpy
 import subprocess
 import sys
@@ -54,6 +55,12 @@ def test_folder_that_is_missing_is_said(examples: Path, tmp_path: Path, capsys: 
 @pytest.mark.emulator
 def test_budget_gate(built: BuildOutcome, examples: Path, tmp_path: Path, capsys: Capture) -> None:
     gate, report = script(examples, "budget.py"), str(built.files["report"])
+    page = (examples / "README.md").read_text("utf-8")
+    for text in (page, (examples / "budget.py").read_text("utf-8")):
+        printed = re.search(r"^python examples/budget.py \S+ (.*)$", text, re.MULTILINE)
+        assert printed is not None
+        assert gate([report, *printed[1].split()]) == 0
+    capsys.readouterr()
     wide = ["--ram-kib", "512", "--flash-kib", "512", "--real-time", "1", "--audio-snr-db", "5"]
     assert gate([report, *wide]) == 0
     assert capsys.readouterr().out.count("good") == 4

@@ -97,3 +97,11 @@ def test_every_board_is_on_one_page_with_its_pins_and_flash_tools(repository: Pa
             title for name, title in titles.items() if RUNNERS.get(name)().unsupported(target)
         }
         assert [title for title in unable if title in row.split("|")[-2]] == [], target.name
+
+
+def test_pairs_behind_the_scores_are_named(repository: Path) -> None:
+    names = (repository / "docs" / "pairs26.txt").read_text("utf-8").split()
+    assert len(set(names)) == len(names) == 26
+    assert all(re.fullmatch(r"p(232|257)_\d{3}", name) for name in names)
+    for page in ("README.md", "docs/experiments.md", "docs/quantization.md"):
+        assert "pairs26.txt" in (repository / page).read_text("utf-8"), page
