@@ -1,30 +1,89 @@
 """Size of the interpreter's arena on a 32-bit processor.
 
-An upper estimate from the interpreter's own rules: activations are laid out greedily by size, every
-operator and tensor costs persistent records, and the optimised kernels ask for scratch memory. The
-exact figure depends on the interpreter's version and kernels, so where the image can be run on an
-emulator it is measured there and a margin is added; the runner fails cleanly when the arena is too
-small.
+An upper estimate by the interpreter's own rules, as of tflite-micro 90b983c2 with CMSIS-NN:
+computed tensors and scratch memory of kernels are laid out greedily by size; every operator and
+tensor costs persistent records; a matrix product keeps a transposed copy of an operand, for itself
+alone and for good. The exact figure depends on the interpreter's version and kernels, so where the
+image can be run on an emulator it is measured there and a margin is added; the runner fails cleanly
+when the arena is too small.
 """
 
 from __future__ import annotations
 
+from bisect import insort
 from dataclasses import dataclass
+from operator import attrgetter, itemgetter
 
-from quantize.inspect import Graph, Op
+from quantize.inspect import Graph, Op, Tensor
 
 _ALIGNMENT = 16
-_TENSOR_RECORD = 24
-_OP_RECORD = 160
-_CHANNEL_RECORD = 8
-_INTERPRETER_RECORD = 2048
-_MARGIN = 0.1
+_MARGIN = 0.01
 MEASURED_MARGIN_BYTES = 256
 """Added to what the interpreter took, for it may need more while it prepares than it says."""
 
+_INTERPRETER_RECORD = 512
+_TENSOR_RECORD = 12
+_END_RECORD = 64  # of an input or output of the graph
+_NODE_RECORD = 32
+_SCRATCH_RECORD = 4
+_KERNEL_RECORDS = {
+    "ADD": 64,
+    "AVERAGE_POOL_2D": 48,
+    "BATCH_MATMUL": 112,
+    "CONCATENATION": 32,
+    "CONV_2D": 64,
+    "DEPTHWISE_CONV_2D": 64,
+    "DEPTH_TO_SPACE": 32,
+    "DIV": 32,
+    "ELU": 256,
+    "FULLY_CONNECTED": 80,
+    "HARD_SWISH": 32,
+    "LOGISTIC": 16,
+    "MEAN": 48,
+    "MUL": 48,
+    "PAD": 64,
+    "PADV2": 64,
+    "PRELU": 32,
+    "QUANTIZE": 32,
+    "RESHAPE": 32,
+    "RSQRT": 32,
+    "SQUARED_DIFFERENCE": 112,
+    "STRIDED_SLICE": 96,
+    "SUB": 64,
+}
+"""What kernels keep per operator, tables and copies of shapes in it; the others keep nothing."""
+
+_OPTION_RECORDS = {
+    "AVERAGE_POOL_2D": 40,
+    "CONCATENATION": 8,
+    "CONV_2D": 28,
+    "DEPTHWISE_CONV_2D": 28,
+    "FULLY_CONNECTED": 8,
+    "RESHAPE": 36,
+    "SQUEEZE": 36,
+    "STRIDED_SLICE": 24,
+}
+_OPTION_RECORD = 4
+
+# While it plans: a record per tensor and per buffer, and the kernels' requests for scratch memory.
+_PLANNED_TENSOR = 24
+_PLANNED_BUFFER = 40
+_SCRATCH_REQUEST = 12
+_SPARE_REQUESTS = 12
+
+_HELIUM_CHANNELS = 124  # that a depthwise convolution works on at a time
+
 
 @dataclass(frozen=True)
-class _Interval:
+class Buffer:
+    """Memory that is needed for a while.
+
+    Attributes:
+        size: Bytes.
+        first: Operator that needs it first, counted from 1; 0 is before all of them.
+        last: Operator that needs it last.
+    """
+
     size: int
     first: int
     last: int
@@ -39,20 +98,25 @@ def arena_bytes(graph: Graph) -> int:
     Returns:
         Bytes, a multiple of 16.
     """
-    intervals = _activations(graph) + [
-        _Interval(_scratch(graph, op), op.index, op.index) for op in graph.ops
+    scratch = [
+        Buffer(_aligned(size), op.index + 1, op.index + 1)
+        for op in graph.ops
+        for size in _scratch(graph, op)
     ]
-    activations = _greedy([interval for interval in intervals if interval.size])
-    persistent = _INTERPRETER_RECORD + len(graph.tensors) * _TENSOR_RECORD
-    for op in graph.ops:
-        persistent += _OP_RECORD
-        if op.kind in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"):
-            persistent += _CHANNEL_RECORD * graph.tensors[op.outputs[0]].shape[-1]
-        if op.kind == "BATCH_MATMUL":
-            persistent += sum(graph.tensors[index].nbytes for index in op.inputs)
-        if op.kind in ("ELU",):
-            persistent += 256
-    return _aligned(int((activations + persistent) * (1 + _MARGIN)))
+    buffers = _activations(graph) + scratch
+    planning = (
+        _PLANNED_TENSOR * (len(graph.tensors) + len(scratch))
+        + _PLANNED_BUFFER * len(buffers)
+        + _SCRATCH_REQUEST * (len(scratch) + _SPARE_REQUESTS)
+    )
+    persistent = (
+        _INTERPRETER_RECORD
+        + _TENSOR_RECORD * len(graph.tensors)
+        + _END_RECORD * (len(graph.inputs) + len(graph.outputs))
+        + _SCRATCH_RECORD * len(scratch)
+        + sum(_persistent(graph, op) for op in graph.ops)
+    )
+    return _aligned(int((max(planned_bytes(buffers), planning) + persistent) * (1 + _MARGIN)))
 
 
 def measured_arena_bytes(used_bytes: int) -> int:
@@ -67,51 +131,94 @@ def measured_arena_bytes(used_bytes: int) -> int:
     return _aligned(used_bytes + MEASURED_MARGIN_BYTES)
 
 
+def planned_bytes(buffers: list[Buffer]) -> int:
+    """What the interpreter's planner needs: by size, each buffer into the first gap that fits.
+
+    Args:
+        buffers: In the order in which the planner hears of them; of equal ones it takes the last
+            first.
+
+    Returns:
+        Bytes.
+    """
+    placed: list[tuple[int, Buffer]] = []
+    peak = 0
+    largest_last = sorted(buffers, key=attrgetter("size"))
+    for buffer in reversed(largest_last):
+        offset = 0
+        for start, other in placed:
+            if other.first > buffer.last or buffer.first > other.last:
+                continue
+            if offset + buffer.size <= start:
+                break
+            offset = max(offset, start + other.size)
+        insort(placed, (offset, buffer), key=itemgetter(0))
+        peak = max(peak, offset + buffer.size)
+    return peak
+
+
 def _aligned(size: int) -> int:
     return -(-size // _ALIGNMENT) * _ALIGNMENT
 
 
-def _activations(graph: Graph) -> list[_Interval]:
-    """Lifetimes of computed tensors; inputs live from the start, outputs to the end."""
+def _activations(graph: Graph) -> list[Buffer]:
+    """Lifetimes of computed tensors, by index; inputs live from the start, outputs to the end."""
     end = len(graph.ops)
     first = dict.fromkeys(graph.inputs, 0)
-    last: dict[int, int] = dict.fromkeys(graph.outputs, end)
+    last = dict.fromkeys(graph.inputs, 0)
     for op in graph.ops:
-        for index in op.outputs:
-            first.setdefault(index, op.index)
-            last[index] = max(last.get(index, 0), op.index)
-        for index in op.inputs:
+        for index in (*op.outputs, *op.inputs):
             if index >= 0 and not graph.tensors[index].is_constant:
-                last[index] = max(last.get(index, 0), op.index)
+                first.setdefault(index, op.index + 1)
+                last[index] = op.index + 1
+    last |= dict.fromkeys(graph.outputs, end)
     return [
-        _Interval(_aligned(graph.tensors[index].nbytes), start, last.get(index, start))
-        for index, start in first.items()
+        Buffer(_aligned(graph.tensors[index].nbytes), first[index], last[index])
+        for index in sorted(first)
     ]
 
 
-def _greedy(intervals: list[_Interval]) -> int:
-    """Peak of the interpreter's planner: by size, each into the first gap that fits."""
-    placed: list[tuple[int, _Interval]] = []
-    peak = 0
-    for item in sorted(intervals, key=lambda i: (-i.size, i.first)):
-        offset = 0
-        for start, other in sorted(placed, key=lambda pair: pair[0]):
-            if other.first > item.last or item.first > other.last:
-                continue
-            if offset + item.size <= start:
-                break
-            offset = max(offset, start + other.size)
-        placed.append((offset, item))
-        peak = max(peak, offset + item.size)
-    return peak
+def _persistent(graph: Graph, op: Op) -> int:
+    """What stays for an operator as long as the interpreter does."""
+    size = (
+        _NODE_RECORD
+        + _OPTION_RECORDS.get(op.kind, _OPTION_RECORD)
+        + _KERNEL_RECORDS.get(op.kind, 0)
+    )
+    if op.kind in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"):
+        size += 2 * _aligned(4 * graph.tensors[op.outputs[0]].shape[-1])
+    if op.kind == "BATCH_MATMUL":
+        x, y = (graph.tensors[index] for index in op.inputs)
+        size += sum(
+            _copy(tensor)
+            for tensor, copied in ((x, op.options["adj_x"]), (y, not op.options["adj_y"]))
+            if copied
+        )
+    return size
 
 
-def _scratch(graph: Graph, op: Op) -> int:
-    """Scratch of the optimised kernels: two columns of int16 inputs, or a row of them."""
-    if op.kind not in ("CONV_2D", "DEPTHWISE_CONV_2D"):
-        return 0
-    x, weights = graph.tensors[op.inputs[0]].shape, graph.tensors[op.inputs[1]].shape
-    taps = weights[1] * weights[2]
-    if op.kind == "CONV_2D":
-        return _aligned(4 * taps * x[3])
-    return _aligned(2 * taps * x[3] + 4 * x[2] * x[3])
+def _copy(tensor: Tensor) -> int:
+    return _aligned(_TENSOR_RECORD) + _aligned(4 + 4 * len(tensor.shape)) + _aligned(tensor.nbytes)
+
+
+def _scratch(graph: Graph, op: Op) -> list[int]:
+    """Scratch memory of the kernels, with DSP instructions or Helium, whichever is more."""
+    output = graph.tensors[op.outputs[0]]
+    channels = output.shape[-1] if output.shape else 1
+    if op.kind in ("CONV_2D", "DEPTHWISE_CONV_2D"):
+        x, weights = (graph.tensors[index] for index in op.inputs[:2])
+        taps = weights.shape[1] * weights.shape[2]
+        columns = 4 * _aligned(taps * x.shape[3] * x.itemsize)
+        if op.kind == "CONV_2D" or x.itemsize == 2:
+            return [columns]
+        if x.shape[3] == 1:
+            return [columns + weights.nbytes]
+        return [max(2 * taps * x.shape[3], 4 * taps * _HELIUM_CHANNELS)]
+    if op.kind == "FULLY_CONNECTED":
+        return [8 * channels, 4 * channels]
+    if op.kind in ("AVERAGE_POOL_2D", "BATCH_MATMUL"):
+        return [4 * channels]
+    if op.kind == "MEAN":
+        x, axes = (graph.tensors[index] for index in op.inputs)
+        return [4 * output.elements, 4 * len(x.shape), 4 * axes.elements]
+    return []
