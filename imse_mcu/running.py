@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -235,6 +236,31 @@ def run_recording(
     return DeviceRun(enhanced, report)
 
 
+@contextlib.contextmanager
+def explained(link: DeviceLink) -> Iterator[None]:
+    """Has a network that fails say why.
+
+    Args:
+        link: The device on which it runs.
+
+    Raises:
+        ArenaError: In place of the device's "the network failed".
+    """
+    from imse_mcu.arena import failure
+    from targets.link import DeviceFaultError
+    from targets.protocol import ErrorCode, NetworkState
+
+    try:
+        yield
+    except DeviceFaultError as error:
+        if error.error.code != ErrorCode.NETWORK_FAILED:
+            raise
+        state = link.state()
+        if state.network is NetworkState.READY:
+            raise
+        raise failure(state) from error
+
+
 def stream(
     device: Device, pcm: NDArray[np.int16], hop: int, progress: Callable[[int, int], None]
 ) -> tuple[NDArray[np.int16], list[FrameResult]]:
@@ -258,27 +284,11 @@ def stream(
     results = []
     for index in range(frames):
         block = padded[index * hop : (index + 1) * hop].astype("<i2").tobytes()
-        results.append(_process(device.link, block))
+        with explained(device.link):
+            results.append(device.link.process(block, tensors=True))
         progress(index + 1, frames)
     out = np.frombuffer(b"".join(r.pcm for r in results), "<i2").astype(np.int16)
     return out[hop : hop + len(pcm)], results
-
-
-def _process(link: DeviceLink, block: bytes) -> FrameResult:
-    """Enhances one frame; a network that fails says why."""
-    from imse_mcu.arena import failure
-    from targets.link import DeviceFaultError
-    from targets.protocol import ErrorCode, NetworkState
-
-    try:
-        return link.process(block, tensors=True)
-    except DeviceFaultError as error:
-        if error.error.code != ErrorCode.NETWORK_FAILED:
-            raise
-        state = link.state()
-        if state.network is NetworkState.READY:
-            raise
-        raise failure(state) from error
 
 
 def _compare(

@@ -10,7 +10,15 @@ from imse_mcu.buildfolder import BuildFolder
 from imse_mcu.core.progress import Reporter
 from imse_mcu.device import open_device
 from imse_mcu.host import HostModel
-from imse_mcu.running import DeviceRun, RunReport, counted, prepare_counts, snr_db, spread
+from imse_mcu.running import (
+    DeviceRun,
+    RunReport,
+    counted,
+    explained,
+    prepare_counts,
+    snr_db,
+    spread,
+)
 from imse_mcu.segment_host import (
     Piece,
     check_length,
@@ -73,9 +81,10 @@ def run_segments(
                     stage.update(before * layers + done, len(cut) * layers)
 
                 data = piece.pcm.astype("<i2").tobytes()
-                result = process_segment(
-                    device.link, data, float(gain), tensors=True, on_progress=update
-                )
+                with explained(device.link):
+                    result = process_segment(
+                        device.link, data, float(gain), tensors=True, on_progress=update
+                    )
                 out = np.frombuffer(result.pcm, "<i2")
                 enhanced[piece.start : piece.start + piece.keep] = out[: piece.keep]
                 results.append(result)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -15,6 +17,7 @@ import pytest
 from firmware_gen.options import FirmwareOptions
 from firmware_gen.project import generate_project, write
 from firmware_gen.toolchain import compile_project
+from imse_mcu.arena import measure
 from imse_mcu.buildfolder import (
     RECORD_FILE,
     RECORD_FORMAT,
@@ -25,6 +28,7 @@ from imse_mcu.checking import check_build, find_recordings
 from imse_mcu.core.audio_io import read_audio, write_wav
 from imse_mcu.core.files import write_bytes, write_json
 from imse_mcu.core.progress import Reporter
+from imse_mcu.device import open_device
 from imse_mcu.host import FLOAT_FILE, STATES_FILE, HostModel
 from imse_mcu.segment_host import enhance_integer, segment_samples
 from imse_mcu.segment_running import run_segments
@@ -36,6 +40,8 @@ from quantize.artifact import METADATA_NAME, ModelMetadata, QuantizedModel
 from quantize.flatmodel import FlatModel
 from quantize.segments import quantize_segments
 from targets.loader import load_target
+from targets.protocol import NetworkState
+from targets.segments import process_segment
 
 pytestmark = [
     pytest.mark.emulator,
@@ -121,6 +127,40 @@ def test_segments_through_the_image_equal_this_machine(
         steps = {"imse_segment_analyze", "imse_segment_synthesize", "imse_network_invoke"}
         assert steps < report.layers.keys()
         assert sum(report.layers.values()) == pytest.approx(report.frame.mean, rel=0.01)
+
+
+@pytest.mark.skipif(
+    not os.environ.get("TFLM_DIR"), reason="TFLM_DIR is not set: no TensorFlow Lite Micro to link"
+)
+def test_tflm_tells_how_far_a_segment_is_and_equals_this_machine(tmp_path: Path) -> None:
+    """Every operator may be told; the host is, as often as the firmware lets it."""
+    model, target, folder = _model("int8"), load_target("mps2_an500"), tmp_path / "build"
+    project = generate_project(model, target, "tflm", FirmwareOptions())
+    write(project, folder)
+    header = folder / "segment/imse_segment.h"
+    text, count = re.subn(r"(PROGRESS_MS) 500u", r"\1 0u", header.read_text("utf-8"))
+    assert count == 1
+    header.write_text(text)
+    definitions = {"TFLM_DIR": os.environ["TFLM_DIR"]}
+    compile_project(folder, target, plan=project.plan, definitions=definitions)
+    record = {"format": RECORD_FORMAT, "target": target.name, "model_digest": model.digest}
+    build, host = BuildFolder(folder, record), HostModel(model, b"")
+    state = measure(build)
+    assert state.network is NetworkState.READY
+    assert state.arena_used_bytes < project.reports["tflm"]["arena_bytes"]
+    pcm = np.round(3000 * np.random.default_rng(1).standard_normal(segment_samples(model)))
+    told: list[tuple[int, int]] = []
+    with open_device(build, "emulator") as device:
+        device.greet(model.digest)
+        data = pcm.astype("<i2").tobytes()
+        process_segment(device.link, data, 0.0, on_progress=lambda *done: told.append(done))
+        assert device.link.counters.retries == 0
+    operators = len(model.graph.ops)
+    assert told == [(n, operators) for n in range(1, operators + 1)]
+    run = run_segments(build, host, pcm.astype(np.int16), reporter=Reporter(enabled=False))
+    assert run.report.runtime == "tflm"
+    assert run.report.bit_exact
+    assert run.report.differing_samples == 0
 
 
 def _quantized_host(wave: np.ndarray) -> HostModel:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from firmware_gen.backends.tflm.arena import MEASURED_MARGIN_BYTES
+from firmware_gen.backends.tflm.arena import MEASURED_MARGIN_BYTES, arena_bytes
 from firmware_gen.toolchain import compile_project
 from imse_mcu.arena import ArenaError
 from imse_mcu.buildfolder import BuildFolder
@@ -86,6 +86,23 @@ def test_arena_is_what_the_interpreter_takes_and_a_margin(tflm_build: BuildOutco
     address = FirmwareImage(tflm_build.folder.artifact("elf")).symbol("imse_arena")
     assert address is not None
     assert address % 16 == 0
+
+
+def test_estimate_is_above_what_the_interpreter_takes_and_close(tflm_build: BuildOutcome) -> None:
+    used = tflm_build.folder.record["runtime_report"]["arena_used_bytes"]
+    assert used < arena_bytes(tflm_build.folder.host_model().quantized.graph) < 1.05 * used
+
+
+def test_first_frame_takes_no_longer_than_the_others(tflm_build: BuildOutcome) -> None:
+    """The model is prepared before it."""
+    run = run_recording(
+        tflm_build.folder,
+        tflm_build.folder.host_model(),
+        proof_recording()[:2000],
+        reporter=QUIET,
+    )
+    counts = run.report.frame_counts
+    assert counts[0] < 1.1 * np.median(counts[1:])
 
 
 def test_an_arena_that_is_too_small_is_said_in_one_line(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from firmware_gen.backends.base import BackendMemory, BackendOutput
-from firmware_gen.backends.config_header import CONFIG_PATH, config_header
+from firmware_gen.backends.config_header import CONFIG_PATH, config_header, segment_frames
 from firmware_gen.backends.kernel_files import csrc, network_header
 from firmware_gen.backends.tflm.arena import (
     MEASURED_MARGIN_BYTES,
@@ -25,6 +25,9 @@ _BYTES_PER_LINE = 16
 _FLOOR_CODE_BYTES = 13_400
 _CODE_BYTES_PER_OP = 2_500
 _STACK_BYTES = 4096
+_FILES = ("imse_cmsis_nn.c", "imse_network_tflm.cc", "imse_tflm.cmake", "imse_tflm_scales.cc")
+_PROGRESS_FILES = ("imse_tflm_progress.h",)
+_RSQRT_FILES = ("imse_tflm_rsqrt.cc", "imse_tflm_rsqrt.h")
 _ESTIMATED = "upper estimate from lifetimes, records and kernel scratch"
 _MEASURED = (
     "what the interpreter took on the emulator, a margin of "
@@ -50,6 +53,8 @@ class TflmBackend:
         used = options.tflm_arena_used_bytes
         arena = arena_bytes(model.graph) if used is None else measured_arena_bytes(used)
         states, state_bytes = _states(model)
+        reports, corrected = segment_frames(model) > 0, any(op.is_corrected for op in ops)
+        helpers = (*_FILES, *_PROGRESS_FILES * reports, *_RSQRT_FILES * corrected)
         files = {
             CONFIG_PATH: config_header(model),
             "network/imse_network.h": network_header(),
@@ -58,16 +63,11 @@ class TflmBackend:
             "model/imse_tflm_model.h": _model_header(model, arena, state_bytes),
             "model/imse_tflm_model.cc": _model_source(states),
             "runtime/tflm/imse_op_resolver.h": _resolver_header(ops),
-            "runtime/tflm/imse_op_resolver.cc": _resolver_source(ops),
-            "runtime/tflm/imse_tflm_operators.cmake": _operator_list(ops),
+            "runtime/tflm/imse_op_resolver.cc": _resolver_source(ops, reports),
+            "runtime/tflm/imse_tflm_operators.cmake": _operator_list(ops, reports),
             **{
                 f"runtime/tflm/{name}": csrc("network", "tflm", name).read_bytes()
-                for name in (
-                    "imse_cmsis_nn.c",
-                    "imse_network_tflm.cc",
-                    "imse_tflm.cmake",
-                    "imse_tflm_scales.cc",
-                )
+                for name in helpers
             },
         }
         return BackendOutput(
@@ -81,7 +81,7 @@ class TflmBackend:
             ),
             report={
                 "operators": [op.kind for op in ops],
-                "registrations": [op.call for op in ops],
+                "registrations": [op.call() for op in ops],
                 "arena_bytes": arena,
                 "arena_used_bytes": used,
                 "arena_method": _ESTIMATED if used is None else _MEASURED,
@@ -174,6 +174,7 @@ def _model_header(model: QuantizedModel, arena: int, state_bytes: int) -> bytes:
             "",
             f"#define IMSE_TFLM_ARENA_BYTES {arena}",
             f"#define IMSE_TFLM_STATE_BYTES {max(state_bytes, 1)}",
+            f"#define IMSE_TFLM_OPERATORS {len(graph.ops)}",
             f"#define IMSE_TFLM_FEATURES_INPUT {graph.inputs.index(metadata.inputs['features'])}",
             f"#define IMSE_TFLM_MASK_OUTPUT {graph.outputs.index(metadata.outputs['mask'])}",
             f"#define IMSE_TFLM_PHASE_OUTPUT {graph.outputs.index(metadata.outputs['phase'])}",
@@ -229,12 +230,17 @@ def _model_source(states: list[_State]) -> bytes:
     return _text(lines)
 
 
-def _operator_list(ops: tuple[UsedOp, ...]) -> bytes:
+def _operator_list(ops: tuple[UsedOp, ...], reports: bool) -> bytes:
     """What the build looks for in the interpreter's headers, for a clear line if it is missing."""
-    rows = [f"  {op.registration.method}:{op.header or '-'}:{op.function or '-'}" for op in ops]
+    rows = [
+        f"  {op.registration.method}:{op.header or '-'}:{op.function or '-'}:"
+        f"{'registration' if reports or op.is_corrected else '-'}"
+        for op in ops
+    ]
     return _text(
         [
-            "# Operators of the model: resolver method, header and function of its registration.",
+            "# Operators of the model: resolver method, header and function of its int8",
+            "# registration, and whether the method is given a changed registration.",
             "set(IMSE_TFLM_OPERATORS",
             *rows,
             ")",
@@ -256,13 +262,13 @@ def _resolver_header(ops: tuple[UsedOp, ...]) -> bytes:
     )
 
 
-def _resolver_source(ops: tuple[UsedOp, ...]) -> bytes:
+def _resolver_source(ops: tuple[UsedOp, ...], reports: bool) -> bytes:
     headers = sorted({op.header for op in ops if op.header})
     calls = [
         line
-        for op in ops
+        for number, op in enumerate(ops)
         for line in (
-            f"  if (resolver.{op.call} != kTfLiteOk) {{",
+            f"  if (resolver.{op.call(number if reports else None)} != kTfLiteOk) {{",
             "    return kTfLiteError;",
             "  }",
         )
@@ -271,6 +277,8 @@ def _resolver_source(ops: tuple[UsedOp, ...]) -> bytes:
         [
             "// Exactly the operators that the model uses. Generated, do not edit.",
             '#include "imse_op_resolver.h"',
+            *(['#include "imse_tflm_progress.h"'] * reports),
+            *(['#include "imse_tflm_rsqrt.h"'] * any(op.is_corrected for op in ops)),
             "",
             *(f'#include "tensorflow/lite/micro/kernels/{header}"' for header in headers),
             "",

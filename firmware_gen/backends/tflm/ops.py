@@ -80,11 +80,27 @@ class UsedOp:
     registration: Registration
     int8_only: bool
 
-    @property
-    def call(self) -> str:
-        """C++ arguments and method: ``AddConv2D(tflite::Register_CONV_2D_INT8())``."""
+    def call(self, number: int | None = None) -> str:
+        """C++ method and argument: ``AddConv2D(tflite::Register_CONV_2D_INT8())``.
+
+        Args:
+            number: Tells the kinds of a model apart whose operators say when they are done; None
+                where they do not.
+        """
+        wrappers = ["imse_tflm_rsqrt"] * self.is_corrected
+        if number is not None:
+            wrappers.append(f"imse_tflm_reporting<{number}>")
         argument = f"tflite::{self.function}()" if self.function else ""
+        if wrappers and not argument:
+            argument = f"tflite::Register_{self.kind}()"
+        for wrapper in wrappers:
+            argument = f"{wrapper}({argument})"
         return f"{self.registration.method}({argument})"
+
+    @property
+    def is_corrected(self) -> bool:
+        """Whether the library's preparation is corrected, see ``imse_tflm_rsqrt.cc``."""
+        return self.kind == "RSQRT"
 
     @property
     def function(self) -> str:

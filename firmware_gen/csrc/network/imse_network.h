@@ -4,7 +4,8 @@
 
 #include <stdint.h>
 
-/* Puts the state back to what it is before the first frame. */
+/* Puts the state back to what it is before the first frame, which this must come before; the first
+ * call prepares the network. */
 void imse_network_reset(void);
 
 /* Runs one frame: IMSE_FEATURE_BYTES in, IMSE_MASK_BYTES and IMSE_PHASE_BYTES out (sizes in

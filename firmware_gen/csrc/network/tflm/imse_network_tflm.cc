@@ -14,8 +14,15 @@
 #include "tensorflow/lite/micro/micro_interpreter.h"
 #include "tensorflow/lite/schema/schema_generated.h"
 
+#if IMSE_SEGMENT_FRAMES
+#include "imse_tflm_progress.h"
+#endif
+
 extern "C" {
 #include "imse_network.h"
+#if IMSE_SEGMENT_FRAMES
+#include "imse_network_progress.h"
+#endif
 
 extern const char imse_network_runtime[];
 const char imse_network_runtime[] = "tflm";
@@ -91,9 +98,22 @@ imse_network_state_t prepare() {
   return shapes_are_as_generated() ? IMSE_NETWORK_READY : IMSE_NETWORK_WRONG_SHAPES;
 }
 
+#if IMSE_SEGMENT_FRAMES
+uint32_t operators_done = 0;
+#endif
+
 }  // namespace
 
+#if IMSE_SEGMENT_FRAMES
+void imse_tflm_operator_done() { imse_network_progress(++operators_done, IMSE_TFLM_OPERATORS); }
+#endif
+
+// The model is prepared here and not with the first frame, which must not take longer than others.
+// A failed preparation is not tried again: the same arena and model fail the same way.
 extern "C" void imse_network_reset(void) {
+  if (status.state == IMSE_NETWORK_NOT_PREPARED) {
+    status.state = prepare();
+  }
   if (status.state == IMSE_NETWORK_INVOKE_FAILED) {
     status.state = IMSE_NETWORK_READY;
   }
@@ -109,11 +129,7 @@ extern "C" void imse_network_reset(void) {
   }
 }
 
-// A failed preparation is not tried again: the same arena and model fail the same way.
 extern "C" int imse_network_invoke(const int8_t *features, int8_t *mask, int8_t *phase) {
-  if (status.state == IMSE_NETWORK_NOT_PREPARED) {
-    status.state = prepare();
-  }
   if (status.state != IMSE_NETWORK_READY) {
     return 1;
   }
@@ -121,6 +137,9 @@ extern "C" int imse_network_invoke(const int8_t *features, int8_t *mask, int8_t 
   for (const ImseTflmState &state : imse_tflm_states) {
     memcpy(interpreter->input(state.input)->data.raw, imse_state + state.offset, state.bytes);
   }
+#if IMSE_SEGMENT_FRAMES
+  operators_done = 0;
+#endif
   if (interpreter->Invoke() != kTfLiteOk) {
     status.state = IMSE_NETWORK_INVOKE_FAILED;
     return 2;

@@ -37,17 +37,24 @@ foreach(part flatbuffers/include gemmlowp ruy)
   list(APPEND IMSE_TFLM_INCLUDES "${found}")
 endforeach()
 
-# Operators: name of the resolver's method, header and function of the int8 registration or '-'.
+# Operators: name of the resolver's method, header and function of the int8 registration or '-',
+# 'registration' where the method is given a changed one.
 file(READ "${imse_tflm_micro}/micro_mutable_op_resolver.h" resolver)
 foreach(operator ${IMSE_TFLM_OPERATORS})
   string(REPLACE ":" ";" operator "${operator}")
   list(GET operator 0 method)
   list(GET operator 1 header)
   list(GET operator 2 function)
+  list(GET operator 3 changed)
   string(FIND "${resolver}" " ${method}(" place)
   if(place EQUAL -1)
     message(FATAL_ERROR "this version of TensorFlow Lite Micro lacks an operator of the model: "
       "micro_mutable_op_resolver.h in TFLM_DIR='${TFLM_DIR}' has no ${method}(); take a newer one")
+  endif()
+  string(FIND "${resolver}" " ${method}()" place)
+  if(changed STREQUAL "registration" AND NOT place EQUAL -1)
+    message(FATAL_ERROR "this version of TensorFlow Lite Micro lacks an argument that the model "
+      "needs: ${method}() in TFLM_DIR='${TFLM_DIR}' takes no registration; take a newer one")
   endif()
   if(NOT header STREQUAL "-")
     set(text "")
@@ -140,7 +147,8 @@ endif()
 
 # Headers and library of different versions: structures may differ, and the linker's words are worse.
 foreach(operator ${IMSE_TFLM_OPERATORS})
-  string(REGEX REPLACE "^.*:" "" function "${operator}")
+  string(REPLACE ":" ";" operator "${operator}")
+  list(GET operator 2 function)
   string(REGEX REPLACE "_INT8$" "" function "${function}")
   if(NOT function STREQUAL "-" AND NOT symbols MATCHES "${function}")
     message(FATAL_ERROR "${IMSE_TFLM_LIBRARY} and the headers in TFLM_DIR='${TFLM_DIR}' are of "

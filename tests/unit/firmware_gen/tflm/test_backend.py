@@ -246,7 +246,10 @@ def test_why_the_network_does_not_work(
     if cause is not None:
         kind = ctypes.c_size_t if cause == "input_bytes" else ctypes.c_int
         kind.in_dll(library, cause).value = value
+    assert invoke(library) != 0
+    assert status_of(library).state == NetworkState.NOT_PREPARED
     for _ in range(2):
+        library.imse_network_reset()
         assert (invoke(library) == 0) == (state == NetworkState.READY)
         assert (status_of(library).state, status_of(library).message) == (state, message)
 
@@ -254,6 +257,7 @@ def test_why_the_network_does_not_work(
 def test_a_kernel_that_failed_may_work_after_a_reset(fresh_library: ctypes.CDLL) -> None:
     works = ctypes.c_int.in_dll(fresh_library, "invoke_works")
     works.value = 0
+    fresh_library.imse_network_reset()
     assert invoke(fresh_library) != 0
     works.value = 1
     assert invoke(fresh_library) != 0

@@ -62,13 +62,14 @@ class Tflm:
         given: str | None = None,
         library: str = "",
         cpu: tuple[str, ...] = ("-mfloat-abi=hard", *M7),
+        elu: str = "-",
     ) -> str:
         """What the checks say, on one line; ``found ...`` when they pass."""
         (self.work / "imse_tflm.cmake").write_bytes(
             csrc("network", "tflm", "imse_tflm.cmake").read_bytes()
         )
         (self.work / "imse_tflm_operators.cmake").write_text(
-            "set(IMSE_TFLM_OPERATORS AddConv2D:conv.h:Register_CONV_2D_INT8 AddElu:-:-)\n"
+            f"set(IMSE_TFLM_OPERATORS AddConv2D:conv.h:Register_CONV_2D_INT8:- AddElu:-:-:{elu})\n"
         )
         (self.work / "main.cmake").write_text(
             "include(imse_tflm.cmake)\n"
@@ -141,6 +142,15 @@ def test_operator_that_this_version_lacks(tflm: Tflm) -> None:
 def test_registration_that_this_version_lacks(tflm: Tflm) -> None:
     tflm.write("tensorflow/lite/micro/kernels/conv.h", "")
     assert "kernels/conv.h in TFLM_DIR='TFLM' has no Register_CONV_2D_INT8()" in tflm.find()
+
+
+def test_argument_that_this_version_lacks(tflm: Tflm) -> None:
+    said = tflm.find(elu="registration")
+    assert "lacks an argument that the model needs: AddElu() in" in said
+    assert "takes no registration" in said
+    text = RESOLVER.replace("AddElu()", "AddElu(const TFLMRegistration &r)")
+    tflm.write("tensorflow/lite/micro/micro_mutable_op_resolver.h", text)
+    assert "found TFLM/gen/m7/lib/" in tflm.find(elu="registration")
 
 
 def test_software_float_abi(tflm: Tflm) -> None:
