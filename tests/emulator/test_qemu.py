@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -46,6 +48,21 @@ def test_silence_is_waited_for_no_longer_than_asked(build_echo: Build) -> None:
         start = time.monotonic()
         assert transport.read(0.2) == b""
         assert 0.15 < time.monotonic() - start < 2.0
+
+
+def test_time_that_the_host_gives_to_others_is_no_silence(build_echo: Build) -> None:
+    target = load_target("mps2_an500")
+    with QemuMachine(target, build_echo(target)) as machine:
+        transport = machine.transport()
+        os.kill(machine._child.pid, signal.SIGSTOP)
+        before = transport.now()
+        time.sleep(0.5)
+        assert transport.now() - before < 0.2
+        os.kill(machine._child.pid, signal.SIGCONT)
+        deadline = time.monotonic() + 20
+        while transport.now() - before < 0.4 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert transport.now() - before >= 0.4
 
 
 def test_an_emulator_that_ends_is_an_error_not_a_silence(build_echo: Build) -> None:
