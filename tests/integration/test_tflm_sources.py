@@ -23,6 +23,7 @@ _STAND_IN = """
 #include "tensorflow/lite/micro/micro_common.h"
 namespace tflite {
 TFLMRegistration Register_RSQRT();
+TFLMRegistration Register_SUB();
 template <unsigned N> struct MicroMutableOpResolver {
   static constexpr unsigned size = N;
 METHODS
@@ -52,8 +53,8 @@ def test_resolver_lists_exactly_the_operators_of_the_model(built: BuildOutcome) 
         entry = REGISTRATIONS[kind]
         int8 = entry.int8 and kind not in wide
         argument = f"tflite::{entry.int8}()" if int8 else ""
-        if kind == "RSQRT":
-            argument = "imse_tflm_rsqrt(tflite::Register_RSQRT())"
+        if kind in ("RSQRT", "SUB"):
+            argument = f"imse_tflm_exact_{kind.lower()}(tflite::Register_{kind}())"
         expected.append((entry.method, argument))
     assert calls(project) == expected
     header = (project / "runtime/tflm/imse_op_resolver.h").read_text()

@@ -27,7 +27,7 @@ _CODE_BYTES_PER_OP = 2_500
 _STACK_BYTES = 4096
 _FILES = ("imse_cmsis_nn.c", "imse_network_tflm.cc", "imse_tflm.cmake", "imse_tflm_scales.cc")
 _PROGRESS_FILES = ("imse_tflm_progress.h",)
-_RSQRT_FILES = ("imse_tflm_rsqrt.cc", "imse_tflm_rsqrt.h")
+_EXACT_FILES = ("imse_tflm_exact.cc", "imse_tflm_exact.h")
 _ESTIMATED = "upper estimate from lifetimes, records and kernel scratch"
 _MEASURED = (
     "what the interpreter took on the emulator, a margin of "
@@ -54,7 +54,7 @@ class TflmBackend:
         arena = arena_bytes(model.graph) if used is None else measured_arena_bytes(used)
         states, state_bytes = _states(model)
         reports, corrected = segment_frames(model) > 0, any(op.is_corrected for op in ops)
-        helpers = (*_FILES, *_PROGRESS_FILES * reports, *_RSQRT_FILES * corrected)
+        helpers = (*_FILES, *_PROGRESS_FILES * reports, *_EXACT_FILES * corrected)
         files = {
             CONFIG_PATH: config_header(model),
             "network/imse_network.h": network_header(),
@@ -278,7 +278,7 @@ def _resolver_source(ops: tuple[UsedOp, ...], reports: bool) -> bytes:
             "// Exactly the operators that the model uses. Generated, do not edit.",
             '#include "imse_op_resolver.h"',
             *(['#include "imse_tflm_progress.h"'] * reports),
-            *(['#include "imse_tflm_rsqrt.h"'] * any(op.is_corrected for op in ops)),
+            *(['#include "imse_tflm_exact.h"'] * any(op.is_corrected for op in ops)),
             "",
             *(f'#include "tensorflow/lite/micro/kernels/{header}"' for header in headers),
             "",

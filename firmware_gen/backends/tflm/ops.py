@@ -8,6 +8,7 @@ from firmware_gen.backends.errors import UnsupportedOpError
 from quantize.inspect import Graph, Op
 
 _TRANSPOSE_DIMENSIONS = 4
+_CORRECTED = ("RSQRT", "SUB")
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class UsedOp:
             number: Tells the kinds of a model apart whose operators say when they are done; None
                 where they do not.
         """
-        wrappers = ["imse_tflm_rsqrt"] * self.is_corrected
+        wrappers = [f"imse_tflm_exact_{self.kind.lower()}"] * self.is_corrected
         if number is not None:
             wrappers.append(f"imse_tflm_reporting<{number}>")
         argument = f"tflite::{self.function}()" if self.function else ""
@@ -99,8 +100,8 @@ class UsedOp:
 
     @property
     def is_corrected(self) -> bool:
-        """Whether the library's preparation is corrected, see ``imse_tflm_rsqrt.cc``."""
-        return self.kind == "RSQRT"
+        """Whether what the library prepares is corrected, see ``imse_tflm_exact.cc``."""
+        return self.kind in _CORRECTED
 
     @property
     def function(self) -> str:

@@ -1,10 +1,11 @@
-// The operator RSQRT with its factor in double precision, see imse_tflm_rsqrt.cc.
-#ifndef IMSE_TFLM_RSQRT_H
-#define IMSE_TFLM_RSQRT_H
+// Operators with their factors in double precision, see imse_tflm_exact.cc.
+#ifndef IMSE_TFLM_EXACT_H
+#define IMSE_TFLM_EXACT_H
 
 #include "tensorflow/lite/micro/micro_common.h"
 
-// The registration of RSQRT, changed to correct the factor that the library prepares.
-TFLMRegistration imse_tflm_rsqrt(TFLMRegistration registration);
+// The registrations of RSQRT and SUB, changed to correct the factors that the library prepares.
+TFLMRegistration imse_tflm_exact_rsqrt(TFLMRegistration registration);
+TFLMRegistration imse_tflm_exact_sub(TFLMRegistration registration);
 
 #endif
