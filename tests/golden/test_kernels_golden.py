@@ -27,12 +27,14 @@ UPDATE = os.environ.get("IMSE_MCU_UPDATE_GOLDEN") == "1"
 _HARNESS = Path(__file__).parents[1] / "unit" / "firmware_gen" / "aot" / "aot_harness.py"
 # Some of what CMSIS-NN 7 has; no sources of Arm's are needed to write the calls.
 _ARM = CmsisNn(
-    frozenset(
-        f"{name}{end}"
-        for name in ("arm_convolve_wrapper_s8", "arm_depthwise_conv_wrapper_s8")
-        for end in ("", "_get_buffer_size")
+    dict.fromkeys(
+        [
+            *("arm_convolve_wrapper_s8", "arm_convolve_wrapper_s8_get_buffer_size"),
+            *("arm_depthwise_conv_wrapper_s8", "arm_depthwise_conv_wrapper_s8_get_buffer_size"),
+            *("arm_batch_matmul_s8", "arm_elementwise_add_s8", "arm_transpose_s8"),
+        ],
+        "",
     )
-    | {"arm_batch_matmul_s8"}
 )
 SETS: dict[str, type[Emitter]] = {
     **EMITTERS,

@@ -16,6 +16,7 @@ C_TYPES = {
     "int8": "int8_t",
     "int16": "int16_t",
     "int32": "int32_t",
+    "int64": "int64_t",
 }
 
 
@@ -50,7 +51,7 @@ class Source:
 
         Args:
             name: Wanted identifier.
-            data: int8, int16 or int32 values.
+            data: int8, int16, int32 or int64 values.
 
         Returns:
             The identifier that holds the values.

@@ -70,9 +70,14 @@ class MoveLayers(Addresses):
         rank = len(self.value(output).shape)
         for index in node.inputs:
             begin = tuple(start if axis == node.axis else 0 for axis in range(rank))
-            lines += self.move(output, self.layout.part(output, begin), index)
+            lines += self.join(node, begin, index)
             start += self.value(index).shape[node.axis]
         return lines
+
+    def join(self, node: Concat, begin: tuple[int, ...], index: int) -> list[str]:
+        """Copy an input of a concatenation to its place, from ``begin`` on, unless it is there."""
+        output = node.outputs[0]
+        return self.move(output, self.layout.part(output, begin), index)
 
     def reshape(self, node: Reshape) -> list[str]:
         """Nothing, or a copy in order."""

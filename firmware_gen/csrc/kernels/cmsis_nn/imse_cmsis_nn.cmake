@@ -29,8 +29,9 @@ if(NOT EXISTS "${CMSIS_NN_DIR}/Include/Internal/arm_nn_compiler.h")
 endif()
 
 set(sources "")
-foreach(part BasicMathFunctions ConvolutionFunctions FullyConnectedFunctions NNSupportFunctions
-    PoolingFunctions TransposeFunctions)
+foreach(part ActivationFunctions BasicMathFunctions ConcatenationFunctions ConvolutionFunctions
+    FullyConnectedFunctions NNSupportFunctions PadFunctions PoolingFunctions ReshapeFunctions
+    TransposeFunctions)
   file(GLOB found "${CMSIS_NN_DIR}/Source/${part}/*.c")
   list(FILTER found EXCLUDE REGEX "_f16|_f32|_flt")
   list(APPEND sources ${found})

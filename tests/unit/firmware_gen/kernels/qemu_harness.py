@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from firmware_gen.backends.aot.backend import compile_network
-from firmware_gen.backends.aot.cmsis_nn import VARIABLE
+from firmware_gen.backends.aot.cmsis_nn import VARIABLE, cmsis_nn_build_files
 from firmware_gen.backends.aot.emit.portable import Emitter
 from quantize.artifact import QuantizedModel
 
@@ -146,9 +146,10 @@ def cmsis_nn_includes(root: Path) -> tuple[str, ...]:
 
 
 def cmsis_nn_sources(root: Path) -> list[Path]:
-    """Sources of the int8 layers of a CMSIS-NN."""
-    parts = ("BasicMath", "Convolution", "FullyConnected", "NNSupport", "Pooling", "Transpose")
-    found = [path for part in parts for path in (root / "Source" / f"{part}Functions").glob("*.c")]
+    """Sources of a CMSIS-NN that the firmware compiles, less those of types it never has."""
+    script = cmsis_nn_build_files()["kernels/imse_cmsis_nn.cmake"].decode()
+    parts = re.findall(r"\b[A-Za-z]+Functions\b", script)
+    found = [path for part in parts for path in (root / "Source" / part).glob("*.c")]
     others = re.compile(r"_(f16|f32|s4|flt)(_|$)|lstm|svdf")
     return sorted(path for path in found if not others.search(path.stem))
 

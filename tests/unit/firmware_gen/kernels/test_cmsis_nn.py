@@ -12,7 +12,8 @@ from qemu_harness import M7, M55, NEEDS_EMULATOR, Board, find_arm_sources, run_n
 
 from firmware_gen.backends.aot.backend import compile_network
 from firmware_gen.backends.aot.cmsis_nn import find_cmsis_nn
-from firmware_gen.backends.aot.emit import cmsis_nn
+from firmware_gen.backends.aot.emit import cmsis_nn_convolutions
+from firmware_gen.backends.aot.emit.cmsis_nn import cmsis_nn_emitter
 from firmware_gen.backends.aot.emit.portable import Emitter
 from firmware_gen.backends.aot.kernel_sets import EMITTERS
 from quantize.artifact import QuantizedModel
@@ -78,7 +79,7 @@ def test_fully_connected_layer_takes_the_function_with_less_work(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     library = find_cmsis_nn(str(find_arm_sources()))
-    kernels = cmsis_nn.cmsis_nn_emitter(EMITTERS[ours], library)
+    kernels = cmsis_nn_emitter(EMITTERS[ours], library)
     models = [
         dense(count, depth, per_channel=per_channel)
         for per_channel in ([False, True] if library.has(_PER_CHANNEL) else [False])
@@ -93,7 +94,7 @@ def test_fully_connected_layer_takes_the_function_with_less_work(
     assert all(takes_dense(model, kernels) for model in models)
     chosen = instructions(board, models, tmp_path / "chosen", kernels)
     for name in ("_ROWS", "_ROWS_WITH_HELIUM"):
-        monkeypatch.setattr(cmsis_nn, name, 0)
+        monkeypatch.setattr(cmsis_nn_convolutions, name, 0)
     assert not any(takes_dense(model, kernels) for model in models)
     convolution = instructions(board, models, tmp_path / "convolution", kernels)
     for fewer, number in zip(chosen, convolution, strict=True):
