@@ -20,6 +20,7 @@ from firmware_gen.backends.aot.source import struct
 _CHANNEL_BLOCK = 124  # channels that Arm's Helium depthwise convolution buffers at a time
 _MAX_IMAGE = 1 << 16  # Arm's sizes of images are 16-bit
 _LONG_SUM = 512  # products of an int16 convolution that Arm sums in 32 bits
+_PER_CHANNEL = "arm_fully_connected_per_channel_s8"  # CMSIS-NN 7, which also takes groups, has it
 # Up to these Arm's fully connected layers take fewer instructions than its 1x1 convolution.
 _ROWS = 3
 _ROWS_WITH_HELIUM = 1
@@ -35,7 +36,8 @@ def computes(library: CmsisNn, program: Program, node: Convolution) -> bool:
     name = f"arm_{kind}_wrapper_{SUFFIX[x.dtype]}"
     if not library.has(name, f"{name}_get_buffer_size"):
         return False
-    if not node.depthwise and node.weights.shape[-1] != x.shape[3]:
+    grouped = not node.depthwise and node.weights.shape[-1] != x.shape[3]
+    if grouped and (x.dtype != "int8" or not library.has(_PER_CHANNEL)):
         return False
     return x.dtype == "int8" or _computes_wide(library, node, name)
 
@@ -89,18 +91,18 @@ def dense_layer(library: CmsisNn, emitter: Emitter, node: Convolution) -> str:
     """
     x, depth = emitter.value(node.inputs[0]), node.weights.shape[-1]
     rows = x.shape[1] * x.shape[2]
-    per_channel = "arm_fully_connected_per_channel_s8"
-    if x.dtype != "int8" or node.depthwise or node.kernel != (1, 1) or node.strides != (1, 1):
+    plain = x.dtype == "int8" and not node.depthwise and depth == x.shape[3]
+    if not plain or node.kernel != (1, 1) or node.strides != (1, 1):
         return ""
     if isinstance(emitter, MveEmitter):
         better = rows <= _ROWS_WITH_HELIUM and depth <= _DEPTH_WITH_HELIUM
-        if not better or not library.has(per_channel):
+        if not better or not library.has(_PER_CHANNEL):
             return ""
     elif rows > _ROWS:
         return ""
     if len(set(node.multipliers)) == 1 and library.has("arm_fully_connected_s8"):
         return "imse_fully_connected_s8_cmsis"
-    return "imse_fully_connected_channels_s8_cmsis" if library.has(per_channel) else ""
+    return "imse_fully_connected_channels_s8_cmsis" if library.has(_PER_CHANNEL) else ""
 
 
 def _convolution(emitter: Emitter, node: Convolution) -> list[str]:
@@ -116,7 +118,7 @@ def _convolution(emitter: Emitter, node: Convolution) -> list[str]:
         size = _depthwise_bytes(node, x, channels, helium=helium)
         multiple = f"{channels // x.shape[3]}, "
     else:
-        kind, filters = "conv", (channels, rows, columns, x.shape[3])
+        kind, filters = "conv", (channels, rows, columns, node.weights.shape[-1])
         size = _dense_bytes(rows * columns * x.shape[3], x, helium=helium)
         multiple = ""
     weights = np.ascontiguousarray(node.weights, np.int8).ravel()
