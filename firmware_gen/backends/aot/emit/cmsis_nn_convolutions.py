@@ -19,7 +19,7 @@ from firmware_gen.backends.aot.source import struct
 
 _CHANNEL_BLOCK = 124  # channels that Arm's Helium depthwise convolution buffers at a time
 _MAX_IMAGE = 1 << 16  # Arm's sizes of images are 16-bit
-_LONG_SUM = 512  # products of an int16 convolution that Arm sums in 32 bits
+_LONG_SUM = 512  # products of int16 values that Arm sums in 32 bits
 _PER_CHANNEL = "arm_fully_connected_per_channel_s8"  # CMSIS-NN 7, which also takes groups, has it
 # Up to these Arm's fully connected layers take fewer instructions than its 1x1 convolution.
 _ROWS = 3
@@ -43,7 +43,7 @@ def computes(library: CmsisNn, program: Program, node: Convolution) -> bool:
 
 
 def _computes_wide(library: CmsisNn, node: Convolution, name: str) -> bool:
-    """Whether Arm's sums of int16 values neither wrap nor miss a product."""
+    """Whether Arm's sums of int16 values neither wrap nor have products too many."""
     sizes = np.abs(node.weights.astype(np.int64))
     if node.depthwise:
         sizes = sizes.sum(axis=(0, 1))
@@ -53,7 +53,7 @@ def _computes_wide(library: CmsisNn, node: Convolution, name: str) -> bool:
             return False
         sizes = sizes.sum(axis=(1, 2, 3))
         products = node.weights[0].size
-        # The last one of an odd number of channels then gets some products twice.
+        # For the last one of an odd number of channels Arm's then reads on behind the weights.
         if node.weights.shape[0] % 2 and products > _LONG_SUM and products % 4:
             return False
     return all(

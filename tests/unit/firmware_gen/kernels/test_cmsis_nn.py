@@ -294,7 +294,7 @@ def test_versions_of_a_function_are_told_apart_by_its_source() -> None:
         pytest.param(517, 4, 127, False, id="sum of more than 32 bits"),
         pytest.param(600, 4, 60, True, id="long sum"),
         pytest.param(600, 3, 60, True, id="odd number of channels"),
-        pytest.param(602, 3, 60, False, id="products taken twice"),
+        pytest.param(602, 3, 60, False, id="reads on behind the weights"),
     ],
 )
 def test_sums_that_arm_gets_wrong_are_left_to_our_kernels(
