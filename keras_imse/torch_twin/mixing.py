@@ -97,6 +97,7 @@ class Recipe:
         first_step: Step that the run starts or resumes at; other steps, other items.
         near_clean: Share of items that are almost clean.
         low_end: Share of items whose low end is drawn.
+        variety: Share of recordings that are changed, see :class:`Mixer`.
     """
 
     frontend: FrontendConfig
@@ -106,13 +107,19 @@ class Recipe:
     first_step: int
     near_clean: float = 0.0
     low_end: float = 0.0
+    variety: float = 0.0
 
     def batches(self, corpus: Corpus, worker: int) -> Iterator[Batch]:
         """Yields batches without end; every worker has items of its own."""
         sequence = np.random.SeedSequence([self.seed, self.first_step, worker])
         seed = int(sequence.generate_state(1)[0])
         mixer = Mixer(
-            corpus, self.item_samples, seed, near_clean=self.near_clean, low_end=self.low_end
+            corpus,
+            self.item_samples,
+            seed,
+            near_clean=self.near_clean,
+            low_end=self.low_end,
+            variety=self.variety,
         )
         while True:
             yield training_inputs(*mixer.batch(self.batch_size), self.frontend)

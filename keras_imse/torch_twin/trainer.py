@@ -349,6 +349,7 @@ class TorchTrainer:
             self.step,
             self.config.near_clean,
             self.config.low_end,
+            self.config.variety,
         )
         workers = self.machine.workers
         with contextlib.ExitStack() as stack:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from scipy.signal import butter, lfilter, sosfilt
 
 from keras_imse.errors import TrainingError
+from keras_imse.train import augment
 
 Array = NDArray[np.float32]
 
@@ -156,6 +157,8 @@ class Mixer:
     items are clean only or noise only. A share of them can be almost clean, 20…40 dB: what needs no
     enhancement must come out as it went in. Another share can get a low end as close microphones
     and vehicles have it: speech without rumble but with more or less bass, noise with rumble.
+    A third share plays recordings at other speeds and gives noise another colour and swell
+    (:mod:`keras_imse.train.augment`).
 
     Args:
         corpus: Recordings.
@@ -163,6 +166,8 @@ class Mixer:
         seed: Seed of everything drawn.
         near_clean: Share of items that are almost clean.
         low_end: Share of items whose low end is drawn.
+        variety: Share of recordings that are played at another speed, and of noises that get
+            another colour or swell.
     """
 
     def __init__(
@@ -173,19 +178,32 @@ class Mixer:
         *,
         near_clean: float = 0.0,
         low_end: float = 0.0,
+        variety: float = 0.0,
     ) -> None:
         self.corpus = corpus
         self.near_clean = near_clean
         self.low_end = low_end
+        self.variety = variety
         self.samples = samples
         self.rng = np.random.default_rng(seed)
         self.types = sorted(corpus.noise)
 
-    def _crop(self, wave: Array) -> Array:
-        if len(wave) < self.samples:
-            wave = np.tile(wave, -(-self.samples // len(wave)))
-        start = int(self.rng.integers(0, len(wave) - self.samples + 1))
-        return wave[start : start + self.samples].copy()
+    def _crop(self, wave: Array, samples: int) -> Array:
+        if len(wave) < samples:
+            wave = np.tile(wave, -(-samples // len(wave)))
+        start = int(self.rng.integers(0, len(wave) - samples + 1))
+        return wave[start : start + samples].copy()
+
+    def _varies(self) -> bool:
+        return bool(self.variety) and self.rng.random() < self.variety
+
+    def _part(self, wave: Array, speeds: tuple[int, ...]) -> Array:
+        """An item's length of a recording, at its own or another speed."""
+        if not self._varies():
+            return self._crop(wave, self.samples)
+        speed = speeds[int(self.rng.integers(len(speeds)))]
+        part = self._crop(wave, augment.samples_needed(self.samples, speed))
+        return augment.at_speed(part, speed, self.samples)
 
     def _filter(self, wave: Array) -> Array:
         r = self.rng.uniform(-0.375, 0.375, 4)
@@ -212,11 +230,12 @@ class Mixer:
         return np.asarray(sosfilt(low, brown), np.float32)
 
     def _speech(self) -> Array:
-        return self._crop(self.corpus.speech[int(self.rng.integers(len(self.corpus.speech)))])
+        speech = self.corpus.speech[int(self.rng.integers(len(self.corpus.speech)))]
+        return self._part(speech, augment.SPEECH_SPEEDS)
 
     def _recorded_noise(self) -> Array:
         waves = self.corpus.noise[self.types[int(self.rng.integers(len(self.types)))]]
-        return self._crop(waves[int(self.rng.integers(len(waves)))])
+        return self._part(waves[int(self.rng.integers(len(waves)))], augment.NOISE_SPEEDS)
 
     def _noise(self) -> Array:
         rng = self.rng
@@ -259,6 +278,10 @@ class Mixer:
         noise = self._noise()
         if rng.random() < 0.7:
             noise = self._filter(noise)
+        if self._varies():
+            noise = augment.coloured(noise, rng, 12.0)
+        if self._varies():
+            noise = augment.swelling(noise, rng, 6.0)
         snr_db = rng.uniform(-5.0, 20.0)
         if self.near_clean and rng.random() < self.near_clean:
             snr_db = rng.uniform(20.0, 40.0)

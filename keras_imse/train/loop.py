@@ -109,6 +109,7 @@ class Trainer:
             seed,
             near_clean=config.near_clean,
             low_end=config.low_end,
+            variety=config.variety,
         )
         self.validation = self._validation_items(Mixer(val, 4 * 16000, 1234))
         self._train_step = tf.function(self._train_step_eager)

@@ -54,6 +54,8 @@ class TrainingConfig:
         seed: Seed of initial weights and data.
         near_clean: Share of training items that are almost clean.
         low_end: Share of training items whose low end is drawn, see :class:`Mixer`.
+        variety: Share of recordings that are changed in speed, colour or swell, see
+            :class:`Mixer`.
         losses: Weights of the loss.
     """
 
@@ -71,6 +73,7 @@ class TrainingConfig:
     seed: int = 0
     near_clean: float = 0.12
     low_end: float = 0.5
+    variety: float = 0.5
     losses: LossWeights = field(default_factory=LossWeights)
 
 

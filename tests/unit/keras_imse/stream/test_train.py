@@ -189,3 +189,30 @@ def test_a_share_of_items_has_a_low_end_of_its_own(corpus_dir: Path) -> None:
         return float(np.median(shares))
 
     assert rumble_share(1.0) > 2.0 * rumble_share(0.0)
+
+
+def test_items_without_variety_are_as_they_were(corpus_dir: Path) -> None:
+    corpus = load_corpus(corpus_dir, "train")
+    plain, none = (Mixer(corpus, 8000, seed=5, **kw) for kw in ({}, {"variety": 0.0}))
+    for _ in range(5):
+        np.testing.assert_array_equal(plain.item(), none.item())
+
+
+def test_variety_gives_noise_other_colours(corpus_dir: Path) -> None:
+    corpus = load_corpus(corpus_dir, "train")
+
+    def spread_db(variety: float) -> float:
+        """How much the octave above 1 kHz stands out of its neighbours, from item to item."""
+        mixer = Mixer(corpus, 8000, seed=5, variety=variety)
+        bumps = []
+        for _ in range(80):
+            clean, noisy = mixer.item()
+            assert np.isfinite(noisy).all()
+            assert noisy.shape == (8000,)
+            power = np.abs(np.fft.rfft(noisy - clean)) ** 2
+            if power.sum() > 0:
+                octaves = [10 * np.log10(power[f : 2 * f].mean()) for f in (250, 500, 1000)]
+                bumps.append(octaves[1] - (octaves[0] + octaves[2]) / 2)
+        return float(np.std(bumps))
+
+    assert spread_db(1.0) > spread_db(0.0) + 1.0
