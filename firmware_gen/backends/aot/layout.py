@@ -362,10 +362,18 @@ class _Placer:
             return known
         link = self.links.get(index)
         placement = link.place(self._place(link.parent)) if link else None
-        if placement is None:
+        if placement is None or self._in_another_state(index, placement):
             placement = self._own_buffer(index)
         self.layout.placements[index] = placement
         return placement
+
+    def _in_another_state(self, index: int, placement: Placement) -> bool:
+        """Whether a next state lies where the copy of another one may overwrite it first."""
+        buffer = placement.buffer
+        if buffer.kind != "state" or buffer.ring is not None:
+            return False
+        states = self.program.states
+        return any(state.after == index and state.before != buffer.value for state in states)
 
     def _own_buffer(self, index: int) -> Placement:
         value = self.program.values[index]

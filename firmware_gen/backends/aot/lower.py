@@ -76,12 +76,23 @@ class _Lowering:
             self._check_types(op)
             handler(self, op)
         self.program.features = metadata.inputs["features"]
-        self.program.mask = metadata.outputs["mask"]
-        self.program.phase = metadata.outputs["phase"]
+        self.program.mask = self._given(metadata.outputs["mask"])
+        self.program.phase = self._given(metadata.outputs["phase"])
         self.program.states = tuple(
-            State(state.name, state.input, state.output, state.initial) for state in metadata.states
+            State(state.name, state.input, self._given(state.output), state.initial)
+            for state in metadata.states
         )
         return self.program
+
+    def _given(self, index: int) -> int:
+        """An output as what a node gives, also where the graph hands an input through."""
+        if any(index in node.outputs for node in self.program.nodes):
+            return index
+        value = self.value(index)
+        copy = self.program.add_value(value, f"{value.name} handed through", value.shape)
+        label = f"output '{value.name}'"
+        self.program.nodes.append(Reshape(label=label, inputs=(index,), outputs=(copy,)))
+        return copy
 
     def value(self, index: int) -> Value:
         return self.program.values[index]

@@ -71,6 +71,9 @@ def _ring(program: Program, state: State) -> Ring | None:
         return None
     if program.consumers(state.after) or not _produced_by_slice(program, state, extended):
         return None
+    others = (other.after for other in program.states if other is not state)
+    if not {state.after, extended, padded}.isdisjoint((program.mask, program.phase, *others)):
+        return None
     window: Convolution | None = None
     if padded is None and len(convolutions) == 1 and _is_running_sum(program, convolutions[0]):
         window = convolutions[0]
@@ -84,6 +87,8 @@ def _concat_of(program: Program, state: State) -> Concat | None:
         return None
     concat, before = readers[0], program.values[state.before]
     if concat.axis != TIME or len(before.shape) != 4 or before.shape[0] != 1:
+        return None
+    if before.dtype != "int8":  # the kernels take rows of bytes
         return None
     if len(concat.inputs) != 2 or concat.inputs[0] != state.before:
         return None

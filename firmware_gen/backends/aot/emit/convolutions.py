@@ -53,10 +53,6 @@ class ConvolutionLayers(Addresses):
         rows, columns = node.kernel
         columns_per_run = columns if merge else 1
         expressions = []
-        if dtype != "int8" and x.buffer.ring is not None and not x.in_newest_row:
-            raise UnsupportedOpError(
-                f"aot runtime: {node.label} reads rows of a state of type {dtype}, expected int8"
-            )
         for row in range(rows):
             for column in range(0, columns, columns_per_run):
                 offset = x.offset + column * node.dilations[1] * x.strides[2] + channel

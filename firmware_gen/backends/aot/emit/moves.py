@@ -161,9 +161,8 @@ class MoveLayers(Addresses):
     def epilogue(self) -> list[str]:
         """Statements after a frame: states that are not rings, and the rings' positions."""
         lines: list[str] = []
-        vanished = {ring.state.name for ring in self.layout.rings}
         for state in self.program.states:
-            if state.name in vanished:
+            if self.vanished(state.before):  # in a ring, or nothing reads it
                 continue
             before, after = self.value(state.before), self.value(state.after)
             target = self.place(before.index)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import aot_harness
@@ -105,6 +105,99 @@ def test_recurrent_state(tmp_path: Path) -> None:
     after = b.op("QUANTIZE", [mixed], b.like(x, (1, 1, 8, 4)))
     b.states.append((state, after, None))
     aot_harness.assert_equal([b.model(mixed, b.requant(x))], tmp_path, FRAMES)
+
+
+def _delay_line(b: GraphBuilder, *, through_views: bool) -> TensorNode:
+    """A recurrent state, and its values one and two frames ago."""
+    x = b.input((1, 1, 4, 8))
+    first, second, third = (b.like(x, x.shape) for _ in range(3))
+
+    def handed_on(state: TensorNode) -> TensorNode:
+        if not through_views:
+            return state
+        return b.reshape(b.reshape(state, (1, 4, 1, 8)), x.shape)
+
+    moved = [handed_on(state) for state in (first, second)]
+    newest = b.op("ADD", [x, first], b.like(x, x.shape), fusedActivationFunction=0)
+    b.states += [(first, newest, None), (second, moved[0], None), (third, moved[1], None)]
+    return b.binary("ADD", second, third)
+
+
+def _swapped(b: GraphBuilder, *, through_views: bool) -> TensorNode:
+    """Two states that change places, and one that hears of the features."""
+    x = b.input((1, 1, 4, 8))
+    first, second = b.like(x, x.shape), b.like(x, x.shape)
+    mixed = b.op("ADD", [x, second], b.like(x, x.shape), fusedActivationFunction=0)
+    third = b.like(x, x.shape)
+    moved = [b.reshape(s, x.shape) if through_views else s for s in (second, third)]
+    b.states += [(first, mixed, None), (second, moved[1], None), (third, moved[0], None)]
+    return b.binary("ADD", b.binary("ADD", first, second), third)
+
+
+@pytest.mark.parametrize("network", [_delay_line, _swapped])
+def test_states_that_are_handed_on(network: Callable[..., TensorNode], tmp_path: Path) -> None:
+    models = []
+    for through_views in (False, True):
+        b = GraphBuilder(6)
+        y = network(b, through_views=through_views)
+        assert b.features is not None
+        for i, (state, after, _) in enumerate(b.states):
+            values = tuple(b.rng.integers(-128, 128, 32).tolist())
+            b.states[i] = state, after, values
+        models.append(b.model(y, b.requant(b.features)))
+    aot_harness.assert_equal(models, tmp_path, FRAMES)
+
+
+def test_inputs_that_are_outputs_too(tmp_path: Path) -> None:
+    b = GraphBuilder(7)
+    x = b.input((1, 1, 4, 8))
+    state = b.like(x, x.shape)
+    b.states.append((state, x, None))
+    aot_harness.assert_equal([b.model(b.binary("ADD", x, state), state)], tmp_path, FRAMES)
+
+
+def test_state_that_nothing_reads(tmp_path: Path) -> None:
+    b = GraphBuilder(8)
+    x = b.input((1, 1, 4, 8))
+    y = b.requant(x)
+    b.states.append((b.like(y, y.shape), y, None))
+    model = b.model(b.requant(y), b.requant(x))
+    aot_harness.assert_equal([model], tmp_path, FRAMES)
+    assert compile_network(model.graph, model.metadata, "portable").plan.state_bytes == 0
+
+
+@pytest.mark.parametrize("kernels", ["portable", "dsp"])
+def test_int16_states_are_no_rings(kernels: str, tmp_path: Path) -> None:
+    models = []
+    for seed, equal_taps in enumerate([True, False]):
+        b = GraphBuilder(seed)
+        x = b.input((1, 1, 1, 8))
+        whole = b.extend(b.requant(x, "int16", 0.001, 0), 7, initial=equal_taps)
+        y = b.conv(whole, 0, (8, 1), depthwise=True, equal_taps=equal_taps)
+        models.append(b.model(y, b.requant(x)))
+        assert not find_rings(lower(models[-1].graph, models[-1].metadata))
+    aot_harness.assert_equal(models, tmp_path, FRAMES, kernels)
+
+
+def test_frames_that_are_read_from_outside_are_no_ring(tmp_path: Path) -> None:
+    """What a ring holds is in order for its convolutions only."""
+    models = []
+    for outside in ("all frames", "next value"):
+        b = GraphBuilder(9)
+        x = b.input((1, 1, 9, 4))
+        whole = b.extend(b.requant(x), 2)
+        y = b.conv(whole, 0, (3, 1), depthwise=True)
+        models.append(b.model(y, whole if outside == "all frames" else b.states[0][1]))
+    b = GraphBuilder(10)
+    x = b.input((1, 1, 9, 4))
+    whole = b.extend(b.requant(x), 2)
+    later = b.like(whole, whole.shape)
+    b.states.append((later, whole, None))
+    y = b.conv(whole, 0, (3, 1), depthwise=True)
+    models.append(b.model(y, b.requant(later)))
+    for model in models:
+        assert not find_rings(lower(model.graph, model.metadata))
+    aot_harness.assert_equal(models, tmp_path, FRAMES)
 
 
 def test_features_straight_into_a_ring(tmp_path: Path) -> None:
