@@ -73,6 +73,8 @@ def fuse_moments(program: Program, accepts: Callable[[Program, Moments], bool]) 
         mean = next((means[index] for index in square.inputs if index in means), None)
         if mean is None or set(square.inputs) != {mean.outputs[0], *mean.inputs}:
             continue
+        if mean in fused:  # with another variance around the same mean
+            continue
         moments = Moments(
             label=f"{mean.label}, {square.label}, {variance.label}",
             inputs=mean.inputs,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import aot_harness
 import test_ops
-from aot_harness import GraphBuilder
+from aot_harness import GraphBuilder, TensorNode
 
 from firmware_gen.backends.aot.backend import CompiledNetwork, compile_network
 from firmware_gen.backends.aot.nodes import Attend, Chain, MatMul, Moments, ReciprocalRoot, RowNorm
@@ -85,3 +88,27 @@ def test_mean_and_variance_over_pixels_are_one_layer() -> None:
         assert ("imse_mean_s16" in network.source.kernels) != bool(found)
         taken += len(found)
     assert 1 <= taken <= 5
+
+
+def test_two_variances_around_one_mean(tmp_path: Path) -> None:
+    """The mean is computed once, with the first of them."""
+    b = GraphBuilder(100)
+    a, c = (
+        b.requant(part, "int16", 0.0003, 0) for part in b.split(b.input((1, 3, 5, 8)), [4, 4], 3)
+    )
+    x = b.binary("ADD", a, c, scale=0.0007)
+    scale = x.scales[0]
+
+    def mean(y: TensorNode, ratio: float) -> TensorNode:
+        out = b.tensor((1, 1, 1, 4), "int16", y.scales[0] * ratio)
+        return b.op("MEAN", [y, b.ints([1, 2])], out, keepDims=True)
+
+    middle = mean(x, 0.7)
+    first, second = (
+        mean(b.binary("SQUARED_DIFFERENCE", x, middle, scale=scale**2 * factor), 0.6)
+        for factor in (16000, 9000)
+    )
+    model = b.model(b.binary("ADD", first, second), b.requant(middle, "int8", 0.05))
+    program = compile_network(model.graph, model.metadata, "dsp").layout.program
+    assert sum(isinstance(node, Moments) for node in program.nodes) == 1
+    aot_harness.assert_equal([model], tmp_path, kernels="dsp")
