@@ -1,7 +1,8 @@
-"""Operators that become tables, and tables that become one.
+"""Operators that become tables, tables that become one, and operators on constants.
 
 An element-wise operator with one constant value, or with the same value twice (a square), depends
-on one value only: on an int8 value, or behind a table, it is a table. No result changes.
+on one value only: on an int8 value, or behind a table, it is a table. A change of one constant
+into another one is made here. No result changes.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+
+import numpy as np
 
 from firmware_gen.backends.aot import multipliers
 from firmware_gen.backends.aot.nodes import Binary, Node, Program, Requantize, Table, Value
@@ -18,7 +21,7 @@ _INT8 = range(-128, 128)
 
 
 def fold_tables(program: Program) -> None:
-    """Turn operators into tables and merge tables, in place.
+    """Turn operators into tables, merge tables and change constants, in place.
 
     Args:
         program: The lowered program.
@@ -28,6 +31,8 @@ def fold_tables(program: Program) -> None:
     nodes: dict[Node, None] = {}
     producer: dict[int, Table] = {}
     for node in program.nodes:
+        if _becomes_constant(program, node, kept):
+            continue
         before = next((producer[i] for i in node.inputs if i in producer), None)
         if before is not None and (readers[before.outputs[0]] > 1 or before.outputs[0] in kept):
             before = None
@@ -47,6 +52,19 @@ def kept_values(program: Program) -> set[int]:
     return {program.mask, program.phase, *(state.after for state in program.states)}
 
 
+def _becomes_constant(program: Program, node: Node, kept: set[int]) -> bool:
+    """Replace the result of a unary operator on a constant; False where there is none."""
+    if not isinstance(node, (Table, Requantize)) or not kept.isdisjoint(node.outputs):
+        return False
+    x, y = program.values[node.inputs[0]], program.values[node.outputs[0]]
+    compute = _of_one_value(program, node, None)
+    if x.data is None or compute is None:
+        return False
+    data = np.array([compute(int(value)) for value in x.data.ravel()], y.dtype)
+    program.values[y.index] = replace(y, data=data.reshape(y.shape))
+    return True
+
+
 def _as_table(program: Program, node: Node, before: Table | None) -> Table | None:
     """An operator as a table on one int8 value, or None.
 
@@ -62,7 +80,10 @@ def _as_table(program: Program, node: Node, before: Table | None) -> Table | Non
     if compute is None:
         return None
     if before is None:
-        (source,) = {i for i in node.inputs if program.values[i].data is None}
+        sources = {i for i in node.inputs if program.values[i].data is None}
+        if not sources:  # a constant that is read from outside
+            return None
+        (source,) = sources
         if program.values[source].dtype != "int8":
             return None
         return replace(_named(node), inputs=(source,), table=tuple(map(compute, _INT8)))
