@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,11 +18,13 @@ from firmware_gen.backends.aot.kernel_sets import CMSIS_NN, EMITTERS, choose_ker
 from firmware_gen.backends.aot.layout import Layout
 from firmware_gen.backends.aot.lower import lower
 from firmware_gen.backends.aot.memory import MemoryPlan, plan_memory
+from firmware_gen.backends.aot.nodes import Program
 from firmware_gen.backends.aot.norms import fuse_moments, fuse_norms
 from firmware_gen.backends.aot.program_source import network_header_text, network_source
 from firmware_gen.backends.aot.source import Source
 from firmware_gen.backends.base import BackendMemory, BackendOutput
 from firmware_gen.backends.config_header import CONFIG_PATH, config_header
+from firmware_gen.backends.errors import BackendError
 from firmware_gen.backends.kernel_files import kernel_sources, network_header
 from firmware_gen.options import FirmwareOptions
 from quantize.artifact import ModelMetadata, QuantizedModel
@@ -129,6 +132,7 @@ def compile_network(
         The C sources and what led to them.
 
     Raises:
+        BackendError: A layer uses other scratch memory than it asked for.
         UnsupportedOpError: An operator has no kernel.
     """
     kind = EMITTERS[kernels] if isinstance(kernels, str) else kernels
@@ -149,12 +153,26 @@ def compile_network(
     source = Source()
     emitter = kind(layout, plan, source)
     emitter.run()
+    _check_scratch(program, draft.scratch_bytes, emitter.scratch_bytes)
     files = {
         "model/network_aot.c": network_source(metadata, layout, plan, emitter, source).encode(),
         "model/network_aot.h": network_header_text(plan).encode(),
         **kernel_sources(source.kernels, source.headers),
     }
     return CompiledNetwork(files, layout, plan, source)
+
+
+def _check_scratch(
+    program: Program, planned_bytes: Mapping[int, int], needed_bytes: Mapping[int, int]
+) -> None:
+    """Check that what kernels use was planned, by position of the node."""
+    for position, needed in needed_bytes.items():
+        planned = planned_bytes.get(position, 0)
+        if needed > planned:
+            raise BackendError(
+                f"aot runtime: {program.nodes[position].label} needs {needed} bytes of scratch "
+                f"memory, {planned} are planned"
+            )
 
 
 def _report(layout: Layout, plan: MemoryPlan, source: Source, kernels: str) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from quantize.artifact import ModelMetadata
 from quantize.inspect import Graph, Op
 
 _ACTIVATION_TYPES = ("int8", "int16")
+_WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 
 
 def lower(graph: Graph, metadata: ModelMetadata) -> Program:
@@ -115,8 +116,15 @@ class _Lowering:
                 raise self._error(
                     op, f"has tensor '{tensor.name}' of type {tensor.dtype}, expected int8 or int16"
                 )
-            if not constant_integer and not tensor.scales:
+            if constant_integer:
+                continue
+            if not tensor.scales:
                 raise self._error(op, f"has tensor '{tensor.name}' without quantization")
+            per_channel = op.kind in _WEIGHTED and index == op.inputs[1]
+            if len(tensor.scales) > 1 and not per_channel:
+                raise self._error(
+                    op, f"has tensor '{tensor.name}' with {len(tensor.scales)} scales, expected 1"
+                )
 
     def _require(self, op: Op, dtypes: str, *indices: int) -> None:
         for index in indices:
@@ -149,6 +157,11 @@ class _Lowering:
             raise self._error(
                 op, f"has a bias '{tensor.name}' of type {tensor.dtype}, expected {wanted}"
             )
+        if tensor.elements != channels:
+            raise self._error(
+                op,
+                f"has a bias '{tensor.name}' of {tensor.elements} values, expected {channels}",
+            )
         return tuple(int(value) for value in tensor.data.ravel())
 
     def _weights(self, op: Op) -> np.ndarray:
@@ -160,8 +173,14 @@ class _Lowering:
         return tensor.data
 
     def _channel_multipliers(self, op: Op, channels: int) -> tuple[tuple[int, int], ...]:
-        scales = self.graph.tensors[op.inputs[1]].scales
-        scales = scales * channels if len(scales) == 1 else scales
+        tensor = self.graph.tensors[op.inputs[1]]
+        if len(tensor.scales) not in (1, channels):
+            raise self._error(
+                op,
+                f"has weights '{tensor.name}' with {len(tensor.scales)} scales, "
+                f"expected 1 or {channels}",
+            )
+        scales = tensor.scales * channels if len(tensor.scales) == 1 else tensor.scales
         x, y = self.value(op.inputs[0]), self.value(op.outputs[0])
         return tuple(multipliers.convolution(x, scale, y) for scale in scales)
 

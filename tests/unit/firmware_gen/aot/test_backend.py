@@ -10,11 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from aot_harness import GraphBuilder
+from aot_harness import GraphBuilder, TensorNode
 from test_streaming import _network
 
 from firmware_gen.backends.aot.backend import AotBackend, compile_network
+from firmware_gen.backends.aot.emit.portable import Emitter
 from firmware_gen.backends.aot.kernel_sets import choose_kernels
+from firmware_gen.backends.aot.nodes import Table
 from firmware_gen.backends.config_header import config_header
 from firmware_gen.backends.errors import BackendError, UnsupportedOpError
 from firmware_gen.options import FirmwareOptions
@@ -83,6 +85,71 @@ def test_int16_convolutions_need_the_wide_bias() -> None:
     bias.data, bias.dtype = bias.data.astype(np.int32), "int32"
     with pytest.raises(UnsupportedOpError, match=r"CONV_2D #1 .* of type int32, expected int64"):
         AotBackend().generate(b.model(y, b.requant(x)), TARGET, FirmwareOptions())
+
+
+def _convolution(kind: str) -> tuple[GraphBuilder, list[TensorNode]]:
+    """A network of one convolution, and the constants of it."""
+    b = GraphBuilder(3)
+    x = b.input((1, 1, 8, 4))
+    if kind == "FULLY_CONNECTED":
+        rows = b.reshape(x, (8, 4))
+        weights = b.constant(b.rng.integers(-9, 9, (6, 4)).astype("int8"), [0.01] * 6)
+        bias = b.constant(np.zeros(6, np.int32), [0.0004] * 6)
+        y = b.tensor((8, 6))
+        options = {"fusedActivationFunction": 0, "keepNumDims": True}
+        b.op(kind, [rows, weights, bias], y, **options)
+    else:
+        b.conv(x, 6, depthwise=kind == "DEPTHWISE_CONV_2D")
+    return b, [node for node in b.ops[-1].inputs[1:] if node is not None]
+
+
+_WEIGHTED = ["CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"]
+
+
+@pytest.mark.parametrize("kind", _WEIGHTED)
+def test_scales_that_are_not_one_per_channel_are_named(kind: str) -> None:
+    b, (weights, _) = _convolution(kind)
+    assert b.features is not None
+    channels = len(weights.scales)
+    weights.scales, weights.zero_points = (0.01,) * 3, (0,) * 3
+    model = b.model(b.ops[-1].outputs[0], b.requant(b.features))
+    expected = rf"{kind} .* weights '{weights.name}' with 3 scales, expected 1 or {channels}"
+    with pytest.raises(UnsupportedOpError, match=expected):
+        AotBackend().generate(model, TARGET, FirmwareOptions())
+
+
+@pytest.mark.parametrize("kind", _WEIGHTED)
+def test_bias_that_is_not_one_per_channel_is_named(kind: str) -> None:
+    b, (_, bias) = _convolution(kind)
+    assert b.features is not None
+    assert bias.data is not None
+    bias.data, bias.shape = bias.data[:3], (3,)
+    bias.scales, bias.zero_points = bias.scales[:1], bias.zero_points[:1]
+    model = b.model(b.ops[-1].outputs[0], b.requant(b.features))
+    with pytest.raises(UnsupportedOpError, match=rf"{kind} .* bias '{bias.name}' of 3 values"):
+        AotBackend().generate(model, TARGET, FirmwareOptions())
+
+
+def test_activation_with_a_scale_per_channel_is_named() -> None:
+    b = GraphBuilder(3)
+    x = b.input((1, 1, 8, 4))
+    c = b.constant(np.ones((1, 1, 1, 4), np.int8), [0.01, 0.02, 0.03, 0.04], axis=3)
+    y = b.binary("MUL", x, c)
+    with pytest.raises(UnsupportedOpError, match=rf"MUL .* '{c.name}' with 4 scales, expected 1"):
+        AotBackend().generate(b.model(y, b.requant(x)), TARGET, FirmwareOptions())
+
+
+def test_scratch_memory_that_was_not_planned_is_an_error() -> None:
+    class Greedy(Emitter):
+        """Asks for more once the memory is planned."""
+
+        def table(self, node: Table) -> list[str]:
+            self.scratch(16 if self.source.keeps_text else 8)
+            return super().table(node)
+
+    model = _simple()
+    with pytest.raises(BackendError, match="HARD_SWISH 't_1' needs 64 bytes .*, 32 are planned"):
+        compile_network(model.graph, model.metadata, Greedy)
 
 
 def test_kernel_choice() -> None:
