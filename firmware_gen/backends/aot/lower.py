@@ -351,7 +351,7 @@ class _Lowering:
         if x.zero_point or y.zero_point:
             raise self._error(op, "has an int16 tensor with a zero point, expected 0")
         if op.kind == "LOGISTIC":
-            if y.scale != 2.0**-15:
+            if multipliers.power_of_two(y.scale) != -15:
                 raise self._error(op, f"has an output of scale {y.scale:g}, expected 2^-15")
             factor, shift = multipliers.wide_logistic(x)
             self.program.nodes.append(

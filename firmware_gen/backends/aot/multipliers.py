@@ -107,9 +107,19 @@ def reciprocal_root(x: Value, y: Value) -> Multiplier:
     return quantize_multiplier(1.0 / (math.sqrt(x.scale) * y.scale))
 
 
+def power_of_two(scale: float) -> int | None:
+    """Exponent of a scale that the interpreter takes for a power of two, None for another one.
+
+    It rounds the logarithm, in single precision, and lets it be a thousandth off.
+    """
+    exponent = np.log(np.float32(scale)) * (np.float32(1.0) / np.log(np.float32(2.0)))
+    rounded = round_half_away(float(exponent))
+    return rounded if abs(exponent - np.float32(rounded)) < np.float32(1e-3) else None
+
+
 def wide_logistic(x: Value) -> Multiplier:
     """Factor and right shift that bring an int16 operand of a sigmoid to steps of 1/12288."""
-    if x.scale == 2.0**-12:
+    if power_of_two(x.scale) == -12:
         return 3, 0
     factor, shift = x.scale * 4096.0 * 3.0, 0
     while factor <= 32767.0 / 2.0 and shift <= 30:

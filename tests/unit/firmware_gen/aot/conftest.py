@@ -4,7 +4,7 @@ import importlib.util
 import sys
 from pathlib import Path
 
-for _NAME in ("aot_harness", "test_streaming", "test_ops"):
+for _NAME in ("aot_harness", "node_arithmetic", "test_streaming", "test_ops"):
     if _NAME not in sys.modules:
         _SPEC = importlib.util.spec_from_file_location(_NAME, Path(__file__).parent / f"{_NAME}.py")
         assert _SPEC is not None
