@@ -4,7 +4,20 @@ import importlib.util
 import sys
 from pathlib import Path
 
-for _NAME in ("aot_harness", "node_arithmetic", "test_streaming", "test_ops"):
+_NAMES = [
+    "aot_harness",
+    "node_arithmetic",
+    "op_elementwise",
+    "op_convolutions",
+    "op_unary",
+    "op_sums",
+    "op_moves",
+    "op_fused",
+    "op_all_values",
+    "test_ops",
+    "test_streaming",
+]
+for _NAME in _NAMES:
     if _NAME not in sys.modules:
         _SPEC = importlib.util.spec_from_file_location(_NAME, Path(__file__).parent / f"{_NAME}.py")
         assert _SPEC is not None

@@ -5,10 +5,20 @@ import sys
 from pathlib import Path
 
 _HERE = Path(__file__).parent
+_AOT_MODULES = [
+    "aot_harness",
+    "op_elementwise",
+    "op_convolutions",
+    "op_unary",
+    "op_sums",
+    "op_moves",
+    "op_fused",
+    "op_all_values",
+    "test_ops",
+    "test_streaming",
+]
 _MODULES = {
-    "aot_harness": _HERE.parent / "aot" / "aot_harness.py",
-    "test_ops": _HERE.parent / "aot" / "test_ops.py",
-    "test_streaming": _HERE.parent / "aot" / "test_streaming.py",
+    **{name: _HERE.parent / "aot" / f"{name}.py" for name in _AOT_MODULES},
     "m7_harness": _HERE / "m7_harness.py",
     "qemu_harness": _HERE / "qemu_harness.py",
     "graph_cases": _HERE / "graph_cases.py",

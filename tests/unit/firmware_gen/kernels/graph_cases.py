@@ -11,6 +11,7 @@ import numpy as np
 import test_ops
 from aot_harness import GraphBuilder, TensorNode
 from hypothesis import strategies as st
+from op_elementwise import wide
 
 from quantize.artifact import QuantizedModel
 
@@ -77,7 +78,7 @@ def _parts(b: GraphBuilder, *shapes: tuple[int, ...]) -> list[TensorNode]:
 def _wide_parts(b: GraphBuilder, *shapes: tuple[int, ...]) -> list[TensorNode]:
     """int16 values with all bits in use, limits included."""
     halves = _parts(b, *(shape for shape in shapes for _ in range(2)))
-    return [test_ops.wide(b, *halves[i : i + 2]) for i in range(0, len(halves), 2)]
+    return [wide(b, *halves[i : i + 2]) for i in range(0, len(halves), 2)]
 
 
 def _convolution(
