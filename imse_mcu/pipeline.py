@@ -168,7 +168,7 @@ def build(request: BuildRequest, reporter: Reporter) -> BuildOutcome:
         check_kernels(target, options)
     if is_offline(request.quantization.model):
         check_weights(request.quantization)
-        check_fit(request.quantization, target, request.kernels, reporter)
+        check_fit(request.quantization, target, options, reporter)
     host = quantize(request.quantization, reporter)
     with reporter.stage(f"generating the firmware project ({runtime})"):
         project = generate_project(host.quantized, target, runtime, options)

@@ -21,6 +21,7 @@ from keras_imse.imse_config import FRAME_MULTIPLE
 if TYPE_CHECKING:
     from firmware_gen.backends.base import BackendMemory
     from firmware_gen.memory import RegionPlan
+    from firmware_gen.options import FirmwareOptions
     from quantize.artifact import QuantizedModel
     from targets.model import Target
 
@@ -156,7 +157,7 @@ def survey_models(model: str, recipe: str | None, reporter: Reporter) -> tuple[Q
 def survey(
     models: Sequence[QuantizedModel],
     target: Target,
-    kernels: str = "auto",
+    options: FirmwareOptions | None = None,
     known: dict[str, Mapping[int, BackendMemory]] | None = None,
 ) -> SegmentSurvey:
     """What a network needs on a target.
@@ -164,26 +165,27 @@ def survey(
     Args:
         models: The network for two segment lengths, see :func:`survey_models`.
         target: Where it would run.
-        kernels: Kernels of the aot runtime.
+        options: Choices about the firmware, such as the kernels; None for the usual ones.
         known: Memory of the networks by kernel set, where it is known already; what is found is
             added, so that many targets take one compilation per kernel set.
     """
     from firmware_gen.backends.aot.kernel_sets import choose_kernels
     from firmware_gen.backends.config_header import segment_tensor_bytes
+    from firmware_gen.options import FirmwareOptions
 
+    options = options or FirmwareOptions()
     known = {} if known is None else known
-    chosen = choose_kernels(target, kernels)
+    chosen = choose_kernels(target, options.kernels)
     if chosen not in known:
-        known[chosen] = {segment_frames(m): _memory_of(m, target, kernels) for m in models}
+        known[chosen] = {segment_frames(m): _memory_of(m, target, options) for m in models}
     return SegmentSurvey(target, known[chosen], segment_tensor_bytes(models[0]))
 
 
-def _memory_of(model: QuantizedModel, target: Target, kernels: str) -> BackendMemory:
+def _memory_of(model: QuantizedModel, target: Target, options: FirmwareOptions) -> BackendMemory:
     """What the aot runtime needs for a network."""
     from firmware_gen.backends.aot.backend import AotBackend
-    from firmware_gen.options import FirmwareOptions
 
-    return AotBackend().generate(model, target, FirmwareOptions(kernels=kernels)).memory
+    return AotBackend().generate(model, target, options).memory
 
 
 def segment_verdict(largest: int, real_time_factor: float) -> str:
@@ -222,14 +224,14 @@ def quality_words(frames: int) -> str:
 
 
 def check_fit(
-    request: QuantizationRequest, target: Target, kernels: str, reporter: Reporter
+    request: QuantizationRequest, target: Target, options: FirmwareOptions, reporter: Reporter
 ) -> None:
     """Refuses a segment that does not fit, before the long way to its integer model.
 
     Args:
         request: What is to be built.
         target: Where it is to run.
-        kernels: Kernels of the aot runtime.
+        options: Choices about the firmware, such as the kernels.
         reporter: Told what a short segment costs in quality.
 
     Raises:
@@ -243,7 +245,7 @@ def check_fit(
     words = quality_words(frames)
     if words:
         reporter.note(f"warning: {words}")
-    found = survey(survey_models(request.model, request.recipe, reporter), target, kernels)
+    found = survey(survey_models(request.model, request.recipe, reporter), target, options)
     try:
         found.plan(frames)
     except ModelTooBigError as error:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
+from firmware_gen.backends import config_header
+from firmware_gen.backends.aot.backend import AotBackend
 from firmware_gen.backends.base import BackendMemory
+from firmware_gen.options import FirmwareOptions
+from imse_mcu import segment_planning
 from imse_mcu.segment_host import pieces, recording_gain
 from imse_mcu.segment_planning import (
     QUALITY,
     SegmentSurvey,
     quality_words,
     segment_verdict,
+    survey,
 )
 from imse_mcu.segment_quantization import calibration_features
 from keras_imse.imse_config import ImseConfig
@@ -53,6 +60,22 @@ def test_longest_segment_fits_and_the_next_does_not(target: str, frames: int) ->
     assert found.fits(largest)
     assert largest == 308 or not found.fits(largest + 4)
     assert found.problem() == ""
+
+
+def test_the_kernels_of_the_build_say_what_a_segment_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[FirmwareOptions] = []
+
+    def generate(_self: AotBackend, model: int, _target: Any, options: FirmwareOptions) -> Any:
+        asked.append(options)
+        return SimpleNamespace(memory={16: MEMORY, 32: LONGER}[model])
+
+    monkeypatch.setattr(AotBackend, "generate", generate)
+    monkeypatch.setattr(segment_planning, "segment_frames", lambda model: model)
+    monkeypatch.setattr(config_header, "segment_tensor_bytes", lambda _: TENSOR_BYTES)
+    options = FirmwareOptions(kernels="cmsis-nn", cmsis_nn_dir="somewhere")
+    found = survey(cast("Any", (16, 32)), load_target("mps2_an500"), options)
+    assert asked == [options, options]
+    assert found.needs(32) == LONGER
 
 
 def test_no_segment_fits_a_small_board() -> None:
