@@ -9,6 +9,12 @@ class FirmwareError(ImseMcuError):
     """A firmware project that cannot be made or built."""
 
 
+class OptionError(FirmwareError):
+    """A choice that does not exist, or that the target or model does not have."""
+
+    exit_code = 2
+
+
 class ModelTooBigError(FirmwareError):
     """The firmware does not fit a memory of the target.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from firmware_gen.errors import FirmwareError
+from firmware_gen.errors import OptionError
 
 RUNTIMES = ("aot", "tflm")
 KERNELS = ("auto", "portable", "dsp", "mve", "cmsis-nn")
@@ -45,29 +45,27 @@ class FirmwareOptions:
 
     def __post_init__(self) -> None:
         if self.kernels not in KERNELS:
-            raise FirmwareError(
+            raise OptionError(
                 f"unknown kernels {self.kernels!r}", hint=f"known: {', '.join(KERNELS)}"
             )
         if self.app not in APPS:
-            raise FirmwareError(
-                f"unknown application {self.app!r}", hint=f"known: {', '.join(APPS)}"
-            )
+            raise OptionError(f"unknown application {self.app!r}", hint=f"known: {', '.join(APPS)}")
         if self.optimization not in OPTIMIZATIONS:
-            raise FirmwareError(
+            raise OptionError(
                 f"unknown optimization level {self.optimization!r}",
                 hint=f"known: {', '.join(OPTIMIZATIONS)}",
             )
         if self.weights_in not in WEIGHTS_IN:
-            raise FirmwareError(
+            raise OptionError(
                 f"weights in {self.weights_in!r}", hint=f"known: {', '.join(WEIGHTS_IN)}"
             )
         if not _MIN_STACK_BYTES <= self.stack_bytes <= _MAX_STACK_BYTES:
-            raise FirmwareError(
+            raise OptionError(
                 f"a stack of {self.stack_bytes} bytes, "
                 f"expected {_MIN_STACK_BYTES} to {_MAX_STACK_BYTES}"
             )
         if self.stack_bytes % _STACK_ALIGNMENT:
-            raise FirmwareError(
+            raise OptionError(
                 f"a stack of {self.stack_bytes} bytes does not divide by {_STACK_ALIGNMENT}"
             )
 

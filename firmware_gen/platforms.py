@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from firmware_gen.errors import FirmwareError
+from firmware_gen.errors import FirmwareError, OptionError
 from targets.model import Target
 
 PLATFORM_DIR = Path(__file__).parent / "csrc" / "platform"
@@ -70,11 +70,11 @@ def find_platform(target: Target) -> Platform:
     """The platform of a target.
 
     Raises:
-        FirmwareError: There is none for its chip family.
+        OptionError: There is none for its chip family.
     """
     platform = _PLATFORMS.get(target.mcu.family)
     if platform is None:
-        raise FirmwareError(
+        raise OptionError(
             f"{target.name}: there is no platform code for the chip family '{target.mcu.family}'",
             hint=f"families with platform code: {', '.join(platform_families())}",
         )

@@ -14,7 +14,7 @@ from typing import Any
 from firmware_gen.backends.base import Backend, BackendOutput
 from firmware_gen.backends.config_header import segment_frames, segment_tensor_bytes
 from firmware_gen.backends.errors import BackendError
-from firmware_gen.errors import FirmwareError, ProjectFolderError
+from firmware_gen.errors import FirmwareError, OptionError, ProjectFolderError
 from firmware_gen.memory import (
     FIRMWARE_BUFFER_BYTES,
     GUARD_BYTES,
@@ -154,7 +154,7 @@ def generate_project(
     options = options or FirmwareOptions()
     backends = default_backends() if backends is None else backends
     if runtime not in backends:
-        raise FirmwareError(
+        raise OptionError(
             f"unknown runtime {runtime!r}", hint=f"known: {', '.join(sorted(backends))}"
         )
     _check_frontend(model)
@@ -224,27 +224,45 @@ def _fixed_files(target: Target, *, segments: bool) -> dict[str, bytes]:
     return {path.relative_to(CSRC).as_posix(): path.read_bytes() for path in sorted(paths)}
 
 
+def check_app(target: Target, options: FirmwareOptions, model: str, *, segments: bool) -> None:
+    """Refuses an application that the board or the model does not have.
+
+    Args:
+        target: The board.
+        options: The application.
+        model: Name of the model.
+        segments: Whether the model takes whole segments.
+
+    Raises:
+        OptionError: The board has no driver for microphone and DAC, or the model does not run
+            frame by frame.
+    """
+    if options.app != "i2s":
+        return
+    if target.board.audio is None:
+        raise OptionError(
+            f"{target.title} has no I2S driver for a microphone and a DAC",
+            hint="use --app uart, or write imse_i2s_start() for it (audio/imse_i2s.h)",
+        )
+    if segments:
+        raise OptionError(
+            f"model '{model}' works on whole segments, not on a live stream",
+            hint="use --app uart, or a model of the imse-stream family",
+        )
+
+
 def _audio_files(
     model: QuantizedModel, target: Target, options: FirmwareOptions
 ) -> dict[str, bytes]:
     """The sources for microphone and DAC, where they are asked for.
 
     Raises:
-        FirmwareError: The board has no driver for them, or the model does not run frame by frame.
+        OptionError: The board has no driver for them, or the model does not run frame by frame.
     """
-    if options.app != "i2s":
-        return {}
+    check_app(target, options, model.metadata.model, segments=bool(segment_frames(model)))
     audio = target.board.audio
-    if audio is None:
-        raise FirmwareError(
-            f"{target.title} has no I2S driver for a microphone and a DAC",
-            hint="use --app uart, or write imse_i2s_start() for it (audio/imse_i2s.h)",
-        )
-    if segment_frames(model):
-        raise FirmwareError(
-            f"model '{model.metadata.model}' works on whole segments, not on a live stream",
-            hint="use --app uart, or a model of the imse-stream family",
-        )
+    if options.app != "i2s" or audio is None:
+        return {}
     paths = [CSRC / "audio" / name for name in ("imse_i2s.h", "imse_i2s.c", f"{audio.driver}.c")]
     return {path.relative_to(CSRC).as_posix(): path.read_bytes() for path in paths}
 

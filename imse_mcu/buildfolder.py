@@ -45,26 +45,23 @@ class BuildFolder:
     record: dict[str, Any]
 
     @classmethod
-    def open(cls, path: Path) -> BuildFolder:
+    def open(
+        cls, path: Path, *, hint: str = "make one: imse-mcu build --target stm32h7"
+    ) -> BuildFolder:
         """Opens a build.
 
         Args:
             path: The folder.
+            hint: What to do where it is no build folder.
 
         Raises:
             BuildFolderError: If it is missing, no build, damaged or of another version.
         """
         if not path.is_dir():
-            raise BuildFolderError(
-                f"there is no build folder {path}",
-                hint="make one: imse-mcu build --target stm32h7",
-            )
+            raise BuildFolderError(f"there is no build folder {path}", hint=hint)
         file = path / RECORD_FILE
         if not file.is_file():
-            raise BuildFolderError(
-                f"{path} is no build folder: it has no {RECORD_FILE}",
-                hint="make one: imse-mcu build --target stm32h7",
-            )
+            raise BuildFolderError(f"{path} is no build folder: it has no {RECORD_FILE}", hint=hint)
         try:
             record = json.loads(file.read_text("utf-8"))
         except (OSError, ValueError) as error:

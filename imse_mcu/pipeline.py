@@ -148,12 +148,13 @@ def build(request: BuildRequest, reporter: Reporter) -> BuildOutcome:
     from firmware_gen.backends.aot.cmsis_nn import VARIABLE as CMSIS_NN_VARIABLE
     from firmware_gen.backends.aot.kernel_sets import check_kernels
     from firmware_gen.options import FirmwareOptions
-    from firmware_gen.project import generate_project
+    from firmware_gen.platforms import find_platform
+    from firmware_gen.project import check_app, generate_project
     from firmware_gen.toolchain import check_tools
     from targets.loader import load_target
 
     target = load_target(request.target)
-    runtime = choose_runtime(request.runtime, reporter)
+    runtime = choose_runtime(request.runtime)
     options = FirmwareOptions(
         kernels=request.kernels,
         app=request.app,
@@ -166,10 +167,19 @@ def build(request: BuildRequest, reporter: Reporter) -> BuildOutcome:
         check_tools()
     if runtime == "aot":
         check_kernels(target, options)
-    if is_offline(request.quantization.model):
+    find_platform(target)
+    offline = is_offline(request.quantization.model)
+    check_app(target, options, request.quantization.model, segments=offline)
+    if offline:
         check_weights(request.quantization)
         check_fit(request.quantization, target, options, reporter)
     host = quantize(request.quantization, reporter)
+    if request.runtime == "auto":
+        reporter.note(
+            "runtime: tflm, since TFLM_DIR is set"
+            if runtime == "tflm"
+            else "runtime: aot (no TFLM is configured; set TFLM_DIR to link TFLM)"
+        )
     with reporter.stage(f"generating the firmware project ({runtime})"):
         project = generate_project(host.quantized, target, runtime, options)
     staging = _make_staging(folder)
@@ -243,12 +253,11 @@ def _proof_clip(host: HostModel) -> tuple[NDArray[np.int16], str]:
     return clip[start : start + samples], f"{PROOF_TITLE}: one segment of it"
 
 
-def choose_runtime(wanted: str, reporter: Reporter) -> str:
+def choose_runtime(wanted: str) -> str:
     """Chooses the runtime that the firmware links.
 
     Args:
         wanted: ``auto``, ``aot`` or ``tflm``.
-        reporter: Told what was chosen for ``auto``.
 
     Returns:
         ``aot`` or ``tflm``.
@@ -260,11 +269,7 @@ def choose_runtime(wanted: str, reporter: Reporter) -> str:
     from imse_mcu.core.registry import UnknownNameError
 
     if wanted == "auto":
-        if os.environ.get("TFLM_DIR"):
-            reporter.note("runtime: tflm, since TFLM_DIR is set")
-            return "tflm"
-        reporter.note("runtime: aot (no TFLM is configured; set TFLM_DIR to link TFLM)")
-        return "aot"
+        return "tflm" if os.environ.get("TFLM_DIR") else "aot"
     if wanted not in RUNTIMES:
         raise UnknownNameError("runtime", wanted, ("auto", *RUNTIMES))
     return wanted

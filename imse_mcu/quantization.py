@@ -13,6 +13,7 @@ from imse_mcu.core.files import json_text
 from imse_mcu.core.progress import Reporter
 from imse_mcu.core.quiet import native_chatter_hidden
 from imse_mcu.host import HostModel
+from keras_imse.errors import WeightsError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -116,6 +117,10 @@ def quantize(request: QuantizationRequest, reporter: Reporter) -> HostModel:
     if weights is None and (has_shipped_weights(config.name) or not request.untrained):
         weights = shipped_weights(config.name)
     content = read_weights(weights) if weights is not None else b"random"
+    if request.weights is not None:
+        from imse_mcu.weight_files import check_stream_weights
+
+        check_stream_weights(request.weights, config.name)
     sequences = calibration_waves(request.calibration)
     key = model_key("streaming model", config.to_json(), recipe, content, sequences)
     cache = ResultCache("models", enabled=request.use_cache)
@@ -132,7 +137,7 @@ def read_weights(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise ImseMcuError(
+        raise WeightsError(
             f"cannot read weights {path}: {(error.strerror or '').lower()}", hint="check --weights"
         ) from error
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from imse_mcu.core.errors import ImseMcuError
 from imse_mcu.core.progress import Reporter
 from imse_mcu.core.quiet import native_chatter_hidden
 from imse_mcu.host import HostModel
 from imse_mcu.weight_files import imse_config
 from keras_imse.config import FrontendConfig
+from keras_imse.errors import WeightsError
 from keras_imse.imse_config import ImseConfig, check_frames
 
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 _CALIBRATION_SEGMENTS, _CALIBRATION_FRAMES = 16, 1024
 
 
-def no_weights(model: str) -> ImseMcuError:
+def no_weights(model: str) -> WeightsError:
     """Returns the error for a model that no weights ship with."""
-    return ImseMcuError(
+    return WeightsError(
         f"no weights ship with model {model}",
         hint="name the authors' checkpoint (or weights made of it) with --weights",
     )

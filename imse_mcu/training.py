@@ -54,14 +54,32 @@ def train(
     Raises:
         ImseMcuError: If a setting is none of the model's, or data or weights cannot be used.
     """
+    from imse_mcu.weight_files import check_stream_weights
     from keras_imse.shipped import shipped_weights
 
+    _check_data(request.data)
     initial = None
     if request.fine_tune is not None:
         shipped = request.fine_tune == "shipped"
         initial = shipped_weights(request.model) if shipped else Path(request.fine_tune)
+        if not initial.is_file():
+            raise TrainingRequestError(
+                f"there is no weights file {initial}", hint="--fine-tune takes a file, or: shipped"
+            )
+        if not is_offline(request.model):
+            check_stream_weights(initial, request.model)
     run = _train_offline if is_offline(request.model) else _train_streaming
     return run(request, initial, reporter, say)
+
+
+def _check_data(folder: Path) -> None:
+    """Refuses what is no data folder before TensorFlow is started."""
+    hint = "--data takes a folder with speech/ and noise/, or with clean/ and noisy/"
+    if not folder.is_dir():
+        raise TrainingRequestError(f"data folder '{folder}' does not exist", hint=hint)
+    kinds = ("speech", "noise"), ("clean", "noisy")
+    if not any(all((folder / name).is_dir() for name in pair) for pair in kinds):
+        raise TrainingRequestError(f"'{folder}' is no data folder", hint=hint)
 
 
 def _train_streaming(

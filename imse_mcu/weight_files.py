@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imse_mcu.core.errors import ImseMcuError
 from imse_mcu.core.progress import Reporter
 from imse_mcu.core.quiet import native_chatter_hidden
 from keras_imse.errors import ConfigError
@@ -66,6 +65,28 @@ def imse_config(model: str) -> ImseConfig:
     return imse_config_from_dict({"name": model, **preset.config}, where=f"preset '{model}'")
 
 
+def check_stream_weights(path: Path, model: str) -> None:
+    """Refuses weights of another network before TensorFlow is started.
+
+    The shipped weights of the model say which arrays it has; without any, loading says the same.
+
+    Args:
+        path: Weights of a model that runs frame by frame.
+        model: Name of the model.
+
+    Raises:
+        WeightsError: The file is damaged, or an array is missing, unknown, mis-shaped or not
+            finite.
+    """
+    from keras_imse.checkpoint import check_arrays, load_arrays
+    from keras_imse.shipped import has_shipped_weights, shipped_weights
+
+    arrays = load_arrays(path)
+    if has_shipped_weights(model):
+        shapes = {n: a.shape for n, a in load_arrays(shipped_weights(model)).items()}
+        check_arrays(arrays, shapes, path, model)
+
+
 def convert(
     source: Path, output: Path, model: str, *, formats: tuple[str, ...], reporter: Reporter
 ) -> WeightConversion:
@@ -83,12 +104,13 @@ def convert(
 
     Raises:
         WeightsError: The file does not hold the model's weights.
-        ImseMcuError: The ending of ``output`` is not allowed.
+        OutputPathError: The ending of ``output`` is not allowed.
     """
+    from imse_mcu.enhancement import OutputPathError
     from keras_imse.weights import check_tensors, write_tensors
 
     if output.suffix not in formats:
-        raise ImseMcuError(
+        raise OutputPathError(
             f"cannot write weights to {output}: its name must end in {' or '.join(formats)}",
             hint=f"for example {output.with_suffix(formats[0])}",
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,39 @@ def load_arrays(path: Path) -> dict[str, np.ndarray]:
         ) from error
 
 
+def check_arrays(
+    arrays: Mapping[str, np.ndarray], shapes: Mapping[str, Sequence[int]], path: Path, model: str
+) -> None:
+    """Refuses arrays that are not those of a network.
+
+    Args:
+        arrays: Arrays of a weights file by name.
+        shapes: Shapes that the network needs, by name.
+        path: The file, for messages.
+        model: Name of the network, for messages.
+
+    Raises:
+        WeightsError: Missing, extra, mis-shaped or non-finite arrays; the first is named.
+    """
+    missing, extra = sorted(shapes.keys() - arrays.keys()), sorted(arrays.keys() - shapes.keys())
+    if missing or extra:
+        kind, name = ("lacks", missing[0]) if missing else ("has the unknown", extra[0])
+        raise WeightsError(
+            f"weights file '{path}' {kind} array '{name}' "
+            f"({len(missing)} missing, {len(extra)} unknown for model '{model}')",
+            hint="the file belongs to another model; choose it with --model",
+        )
+    for name, shape in shapes.items():
+        array = arrays[name]
+        if tuple(array.shape) != tuple(shape):
+            raise WeightsError(
+                f"weights file '{path}': array '{name}' has shape {array.shape}, "
+                f"model '{model}' needs {tuple(shape)}"
+            )
+        if not np.issubdtype(array.dtype, np.number) or not np.isfinite(array).all():
+            raise WeightsError(f"weights file '{path}': array '{name}' has values not finite")
+
+
 def load_weights(model: Any, path: Path) -> None:
     """Sets all weights of a tf_keras model from a file written by :func:`save_weights`.
 
@@ -68,22 +102,6 @@ def load_weights(model: Any, path: Path) -> None:
     """
     arrays = load_arrays(path)
     weights = {_key(w): w for w in model.weights}
-    missing, extra = sorted(weights.keys() - arrays.keys()), sorted(arrays.keys() - weights.keys())
-    if missing or extra:
-        kind, name = ("lacks", missing[0]) if missing else ("has the unknown", extra[0])
-        raise WeightsError(
-            f"weights file '{path}' {kind} array '{name}' "
-            f"({len(missing)} missing, {len(extra)} unknown for model '{model.name}')",
-            hint="the file belongs to another model; choose it with --model",
-        )
-    for name, weight in weights.items():
-        array = arrays[name]
-        if tuple(array.shape) != tuple(weight.shape):
-            raise WeightsError(
-                f"weights file '{path}': array '{name}' has shape {array.shape}, "
-                f"model '{model.name}' needs {tuple(weight.shape)}"
-            )
-        if not np.issubdtype(array.dtype, np.number) or not np.isfinite(array).all():
-            raise WeightsError(f"weights file '{path}': array '{name}' has values not finite")
+    check_arrays(arrays, {n: tuple(w.shape) for n, w in weights.items()}, path, model.name)
     for name, weight in weights.items():
         weight.assign(arrays[name].astype(np.float32))

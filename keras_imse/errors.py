@@ -8,13 +8,19 @@ from imse_mcu.core.errors import ImseMcuError
 class ConfigError(ImseMcuError):
     """A model configuration or preset that cannot be built."""
 
+    exit_code = 2
+
 
 class WeightsError(ImseMcuError):
     """Weights that are missing, corrupt or made for another network."""
 
+    exit_code = 2
+
 
 class AudioError(ImseMcuError):
     """Audio that the front end cannot process."""
+
+    exit_code = 2
 
 
 class TrainingError(ImseMcuError):

@@ -19,3 +19,5 @@ class NotIntegerError(QuantizeError):
 
 class RecipeError(QuantizeError):
     """A quantization recipe that does not exist or does not parse."""
+
+    exit_code = 2

@@ -131,7 +131,11 @@ def load_recipe(name: str) -> Recipe:
         try:
             text = path.read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise RecipeError(f"recipe file {name} cannot be read ({error})") from error
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+            raise RecipeError(
+                f"recipe file {name} cannot be read: {reason}",
+                hint=f"check the path; recipes that ship: {', '.join(recipe_names())}",
+            ) from error
         return parse_recipe(path.stem, text, source=name)
     names = recipe_names()
     if name not in names:

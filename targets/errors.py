@@ -12,6 +12,10 @@ class TargetError(ImseMcuError):
 class TargetFileError(TargetError):
     """A target file that cannot be read or breaks the schema."""
 
+    exit_code = 2
+
 
 class UnknownTargetError(TargetError):
     """A target, board or microcontroller name that nothing answers to."""
+
+    exit_code = 2

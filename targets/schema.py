@@ -38,7 +38,10 @@ class Table:
             data = tomllib.loads(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-            raise TargetFileError(f"{path.name}: cannot read the target file: {reason}") from error
+            raise TargetFileError(
+                f"{path.name}: cannot read the target file: {reason}",
+                hint=f"{path} is looked for here; imse-mcu targets lists those that ship",
+            ) from error
         except tomllib.TOMLDecodeError as error:
             raise TargetFileError(f"{path.name}: not valid TOML: {error}") from error
         return cls(path.name, data)

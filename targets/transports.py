@@ -150,8 +150,10 @@ class SerialTransport:
                 port, baudrate=baud, timeout=0, write_timeout=10.0
             )
         except (*self._errors, ValueError) as error:
+            number = getattr(error, "errno", None)
+            reason = os.strerror(number).lower() if number else str(error)
             raise TransportError(
-                f"cannot open the serial port {port}: {error}",
+                f"cannot open the serial port {port}: {reason}",
                 hint="check the cable and the name; on Linux your user must be in group dialout",
             ) from error
 

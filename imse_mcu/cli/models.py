@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -63,8 +64,20 @@ def _details(preset: Preset) -> str:
     data = _data(preset)
     lines = [f"{preset.name}: {preset.title}", f"  family    {preset.family}"]
     lines.append(f"  weights   {'shipped' if data['weights'] else 'none shipped'}")
-    lines += [f"  {key}: {value}" for key, value in data["config"].items() if key != "name"]
+    hidden = ("name", "family")
+    lines += [f"  {key}: {value}" for key, value in _flat(data["config"]) if key not in hidden]
     card = model_card(preset.name)
     if card.is_file():
         lines += ["", card.read_text("utf-8")]
     return "\n".join(lines)
+
+
+def _flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Settings of a model one by one, nested ones as ``frontend.hop``."""
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        elif isinstance(value, list | tuple):
+            yield f"{prefix}{key}", ", ".join(map(str, value))
+        else:
+            yield f"{prefix}{key}", str(value)

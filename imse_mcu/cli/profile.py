@@ -50,7 +50,7 @@ def command(
     lines = [describe(data, top=top)]
     grown = []
     if compare is not None:
-        earlier = BuildFolder.open(compare)
+        earlier = BuildFolder.open(compare, hint="--compare takes the folder of an earlier build")
         changes, layers = compare_builds(earlier, folder), changed_layers(earlier, folder)
         data["changes"] = [change.to_json() for change in changes]
         data["changed_layers"] = [change.to_json() for change in layers]

@@ -10,6 +10,9 @@ from imse_mcu.cli.context import Session, common_options
 from imse_mcu.cli.options import PATH
 from imse_mcu.core.text import table
 
+#: What the SNR of audio without any difference is given as.
+_IDENTICAL_DB = 200.0
+
 
 @click.command(
     "run",
@@ -66,7 +69,7 @@ def command(
     lines = [
         f"{source}: {report.frames} frames through the image ({report.place}, {report.runtime})",
         f"  {exact}",
-        f"  audio         {report.audio_snr_db:.1f} dB SNR against this machine's own STFT, "
+        f"  audio         {_likeness(report.audio_snr_db)} this machine's own STFT, "
         + (
             f"{report.differing_samples} samples differ from imse-mcu enhance"
             if report.differing_samples
@@ -97,3 +100,8 @@ def command(
     lines += [f"  enhanced      {result.output}", f"  page          {result.page}"]
     session.emit(data, "\n".join(lines))
     return 0 if report.bit_exact else 1
+
+
+def _likeness(snr_db: float) -> str:
+    """How close audio is to a reference, in words that go before its name."""
+    return "identical to" if snr_db >= _IDENTICAL_DB else f"{snr_db:.1f} dB SNR against"

@@ -285,7 +285,8 @@ def _check_finite(file: Path, data: NDArray[np.generic]) -> None:
     bad = np.flatnonzero(~np.isfinite(data).all(axis=1))
     if bad.size:
         raise AudioFileError(
-            f"{file} holds {bad.size} samples that are no finite numbers, first at {bad[0]}",
+            f"{file} has NaN or infinity in {bad.size} sample{'s' * (bad.size != 1)}, "
+            f"first at {bad[0]}",
             hint="export the recording as 16 bit PCM",
         )
 

@@ -8,6 +8,8 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
+from imse_mcu.core.errors import ImseMcuError
+
 _STDERR = 2
 
 
@@ -16,7 +18,7 @@ def native_chatter_hidden() -> Iterator[None]:
     """Hides what native code writes to standard error while the body runs.
 
     What Python writes to ``sys.stderr`` still appears. When the body fails, the hidden text is
-    printed after all, since it may say why.
+    printed after all, since it may say why; an error of imse-mcu's own says that itself.
     """
     python_stream = sys.stderr
     try:
@@ -31,6 +33,8 @@ def native_chatter_hidden() -> Iterator[None]:
             sys.stderr = visible
         try:
             yield
+        except ImseMcuError:
+            raise
         except BaseException:
             hidden.seek(0)
             visible.write(hidden.read().decode("utf-8", "replace"))

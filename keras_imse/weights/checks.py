@@ -55,7 +55,8 @@ def _check_tensor(entry: Entry, value: np.ndarray, where: str) -> None:
     bad = int(np.count_nonzero(~np.isfinite(value)))
     if bad:
         raise WeightsError(
-            f"{where}: tensor '{entry.torch_name}' holds {bad} values that are no finite numbers",
+            f"{where}: tensor '{entry.torch_name}' has NaN or infinity in {bad} "
+            f"value{'s' * (bad != 1)}",
             hint="the training run diverged; use an earlier checkpoint",
         )
     if entry.path is None:

@@ -168,8 +168,7 @@ def _load_keras(model: Any, file: Path) -> None:
         for variable in model.weights:
             if not np.isfinite(variable.numpy()).all():
                 raise WeightsError(
-                    f"{file}: variable '{variable.name.split(':')[0]}' holds values that are no "
-                    "finite numbers",
+                    f"{file}: variable '{variable.name.split(':')[0]}' has NaN or infinity",
                     hint="the training run diverged; use an earlier checkpoint",
                 )
     except WeightsError:

@@ -35,6 +35,18 @@ _PREFERENCE = {
     "cmsis-dap": ("pyocd", "openocd"),
 }
 _DEFAULT_PREFERENCE = ("pyocd", "openocd", "jlink")
+_VENDOR_TOOLS = {"alif_e7": "security toolkit (SETOOLS)"}
+"""Chip family -> what writes its memory where none of the runners does."""
+
+
+def _without_tool(target: Target) -> str:
+    """What to do with a board that no flash tool knows."""
+    emulator = target.board.emulator
+    if emulator is not None and emulator.kind == "qemu" and emulator.stand_in is None:
+        return "it is an emulated board, which needs no flashing: imse-mcu run --on emulator"
+    vendor = _VENDOR_TOOLS.get(target.mcu.family)
+    first = f"use the vendor's {vendor}, or " if vendor else ""
+    return f"{first}load it with --runner gdb through a GDB server that can write its memory"
 
 
 def choose_runner(target: Target, name: str | None = None) -> FlashRunner:
@@ -61,8 +73,7 @@ def choose_runner(target: Target, name: str | None = None) -> FlashRunner:
         raise FlashError(
             Failure.UNSUPPORTED,
             f"no flash tool knows {target.name}",
-            hint="load it with --runner gdb through a GDB server that can write its memory; an "
-            "emulated board needs no flashing: imse-mcu run --on emulator",
+            hint=_without_tool(target),
         )
     for runner in able:
         if runner.available():

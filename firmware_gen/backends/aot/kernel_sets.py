@@ -9,7 +9,7 @@ from firmware_gen.backends.aot.cmsis_nn import find_cmsis_nn
 from firmware_gen.backends.aot.emit.dsp import DspEmitter
 from firmware_gen.backends.aot.emit.mve import MveEmitter
 from firmware_gen.backends.aot.emit.portable import Emitter
-from firmware_gen.backends.errors import BackendError
+from firmware_gen.errors import OptionError
 from firmware_gen.options import FirmwareOptions
 from targets.model import Mcu, Target
 
@@ -55,7 +55,7 @@ def choose_kernels(target: Target, wanted: str) -> str:
         Name of a kernel set: with ``auto`` the best of ours that the core has.
 
     Raises:
-        BackendError: The set does not exist, or does not run on the target's core.
+        OptionError: The set does not exist, or does not run on the target's core.
     """
     mcu = target.mcu
     there = [name for name in EMITTERS if _EXTENSIONS.get(name, _ANY_CORE).on(mcu)]
@@ -64,12 +64,12 @@ def choose_kernels(target: Target, wanted: str) -> str:
     if wanted == CMSIS_NN:
         return wanted
     if wanted not in EMITTERS:
-        raise BackendError(
+        raise OptionError(
             f"aot runtime: there are no '{wanted}' kernels",
             hint=f"use --kernels auto, {', '.join((*EMITTERS, CMSIS_NN))}",
         )
     if wanted not in there:
-        raise BackendError(
+        raise OptionError(
             f"kernels '{wanted}' need {_EXTENSIONS[wanted].title}, {mcu.core} of {target.name} "
             "has none",
             hint=f"use --kernels auto, {', '.join((*there, CMSIS_NN))}",
@@ -85,7 +85,7 @@ def check_kernels(target: Target, options: FirmwareOptions) -> None:
         options: The user's choices.
 
     Raises:
-        BackendError: The core lacks what the kernels need, or CMSIS-NN is not where it should be.
+        OptionError: The core lacks what the kernels need, or CMSIS-NN is not where it should be.
     """
     if choose_kernels(target, options.kernels) == CMSIS_NN:
         find_cmsis_nn(options.cmsis_nn_dir)

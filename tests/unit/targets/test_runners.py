@@ -459,8 +459,13 @@ def test_names_and_boards_nobody_knows() -> None:
     with pytest.raises(UnknownNameError, match="unknown flash runner 'openoc'"):
         choose_runner(TARGET, "openoc")
     emulated = load_target("qemu_m7")
-    with pytest.raises(FlashError, match="no flash tool knows mps2_an500"):
+    with pytest.raises(FlashError, match="no flash tool knows mps2_an500") as caught:
         choose_runner(emulated)
+    assert caught.value.hint.startswith("it is an emulated board, which needs no flashing")
+    with pytest.raises(FlashError, match="no flash tool knows alif_e7_dk") as caught:
+        choose_runner(load_target("alif_e7_dk"))
+    assert "SETOOLS" in caught.value.hint
+    assert "emulated" not in caught.value.hint
     with pytest.raises(FlashError, match="openocd cannot program mps2_an500: OpenOCD has no"):
         choose_runner(emulated, "openocd")
 

@@ -18,7 +18,8 @@ from firmware_gen.backends.aot.emit.portable import Emitter
 from firmware_gen.backends.aot.kernel_sets import choose_kernels
 from firmware_gen.backends.aot.nodes import Table
 from firmware_gen.backends.config_header import config_header
-from firmware_gen.backends.errors import BackendError, UnsupportedOpError
+from firmware_gen.backends.errors import UnsupportedOpError
+from firmware_gen.errors import OptionError
 from firmware_gen.options import FirmwareOptions
 from quantize.artifact import QuantizedModel
 from targets.loader import load_target
@@ -160,9 +161,9 @@ def test_kernel_choice() -> None:
     assert choose_kernels(plain, "auto") == "portable"
     assert choose_kernels(helium, "auto") == "mve"
     assert choose_kernels(helium, "dsp") == "dsp"
-    with pytest.raises(BackendError, match="need the DSP instructions, cortex-m3"):
+    with pytest.raises(OptionError, match="need the DSP instructions, cortex-m3"):
         choose_kernels(plain, "dsp")
-    with pytest.raises(BackendError, match=r"need Helium \(MVE\), cortex-m7") as error:
+    with pytest.raises(OptionError, match=r"need Helium \(MVE\), cortex-m7") as error:
         choose_kernels(TARGET, "mve")
     assert error.value.hint == "use --kernels auto, portable, dsp, cmsis-nn"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,11 +19,11 @@ from keras_imse.weights.name_map import name_map
 Capture = pytest.CaptureFixture[str]
 
 
-def refuse(capsys: Capture, arguments: list[str], *said: str) -> str:
+def refuse(capsys: Capture, arguments: list[str], *said: str, status: int | None = None) -> str:
     """Runs a command that must fail with one error line that says certain things."""
-    status = main(arguments)
+    found = main(arguments)
     captured = capsys.readouterr()
-    assert status != 0
+    assert found == status if status is not None else found != 0
     assert captured.out == ""
     assert "Traceback" not in captured.err
     errors = [line for line in captured.err.splitlines() if line.startswith("error: ")]
@@ -111,7 +113,7 @@ BAD_RECORDINGS: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda path: path.write_bytes(wav_bytes(np.ones(1, np.int16))),
         "too short: 1 sample",
     ),
-    "nan": (float_with_nan, "no finite numbers"),
+    "nan": (float_with_nan, "has NaN or infinity in 1 sample, first at 5"),
 }
 
 
@@ -183,7 +185,7 @@ IMSE_WEIGHTS: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda path: np.savez(path, names=np.array(["a", "b"])),
         "expected a tensor of numbers",
     ),
-    "nan": (lambda path: np.savez(path, **imse_tensors()), "holds 1 values that are no finite"),
+    "nan": (lambda path: np.savez(path, **imse_tensors()), "has NaN or infinity in 1 value"),
 }
 
 
@@ -304,3 +306,60 @@ def test_training_on_a_wrong_folder(capsys: Capture, tmp_path: Path, data: str, 
     if data == "empty":
         (tmp_path / data).mkdir()
     refuse(capsys, ["train", "--data", str(tmp_path / data), "-o", str(tmp_path / "run")], said)
+
+
+WRONG_INPUT: dict[str, tuple[str, str]] = {
+    "target": ("targets stm23h7", "unknown target"),
+    "target file": ("targets {0}/a.toml", "/a.toml is looked for here; imse-mcu targets lists"),
+    "microcontroller": ("targets {0}/board.toml", "unknown microcontroller"),
+    "model": ("models imse-strem", "unknown model"),
+    "recipe": ("quantize --quant int -o {0}/m", "unknown quantization recipe"),
+    "recipe file": ("quantize --quant {0}/a.toml -o {0}/m", "check the path; recipes that ship"),
+    "missing weights": ("quantize --weights {0}/w.npz -o {0}/m", "cannot read weights"),
+    "damaged weights": ("quantize --weights {0}/board.toml -o {0}/m", "not a readable .npz"),
+    "no weights": ("quantize --model imse -o {0}/m", "no weights ship"),
+    "kernels": ("build --target stm32h7 --kernels dps -o {0}/b", "unknown kernels"),
+    "kernels of another core": ("build --target stm32h7 --kernels mve -o {0}/b", "need Helium"),
+    "runtime": ("build --target stm32h7 --runtime tfml -o {0}/b", "unknown runtime"),
+    "microphone": ("build --target stm32f4 --app i2s -o {0}/b", "has no I2S driver"),
+    "data": ("train --data {0}/none -o {0}/run", "--data takes a folder with speech/"),
+    "empty data": ("train --data {0}/in -o {0}/run", "is no data folder"),
+    "fine-tuning": ("train --data {0}/data --fine-tune {0}/w -o {0}/run", "no weights file"),
+    "output": ("export-weights {0}/w.npz -o {0}/a.png", "its name must end in"),
+    "comparison": ("profile {0}/none", "there is no build folder"),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG_INPUT)
+def test_wrong_input_is_status_2_before_any_work(
+    capsys: Capture, tmp_path: Path, kind: str
+) -> None:
+    for folder in ("in", "data/clean", "data/noisy"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "board.toml").write_text('title = "x"\nmcu = "nothing"\n')
+    arguments, said = WRONG_INPUT[kind]
+    text = refuse(capsys, arguments.format(tmp_path).split(), said, status=2)
+    assert "runtime: aot" not in text
+    assert "starting TensorFlow" not in text
+    assert not any((tmp_path / name).exists() for name in ("m", "b", "run", "a.png"))
+
+
+def test_weights_of_another_model_are_refused_without_tensorflow(tmp_path: Path) -> None:
+    np.savez(tmp_path / "w.npz", other=np.zeros(3, np.float32))
+    code = (
+        "import sys\nfrom imse_mcu.cli.main import main\n"
+        f"status = main(['quantize', '--weights', {str(tmp_path / 'w.npz')!r}, '-o', 'm.tflite'])\n"
+        "sys.exit(status if 'tensorflow' not in sys.modules else 99)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 2, done.stderr
+    lines = done.stderr.splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["error", "hint"]
+    assert "for model 'imse-stream')" in lines[0]

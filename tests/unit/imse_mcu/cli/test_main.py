@@ -133,6 +133,12 @@ def test_model_details(capsys: Capture) -> None:
     data = json.loads(capsys.readouterr().out)
     assert data["family"] == "imse-stream"
     assert data["config"]["frontend"]["hop"] == 256
+    assert main(["models", "imse-stream"]) == 0
+    text = capsys.readouterr().out
+    assert "\n  frontend.level.attack: 0.05\n" in text
+    assert "\n  channels: 16, 24, 32\n" in text
+    assert "{" not in text.partition("# Model card")[0]
+    assert text.count("  family") == 1
 
 
 def test_doctor_says_what_is_missing_and_how_to_get_it(

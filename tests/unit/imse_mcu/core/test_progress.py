@@ -8,6 +8,7 @@ import time
 import pytest
 
 from imse_mcu.core import progress
+from imse_mcu.core.errors import ImseMcuError
 from imse_mcu.core.progress import Reporter, Stage
 from imse_mcu.core.quiet import native_chatter_hidden
 from imse_mcu.core.text import count, short_name, size, table
@@ -94,6 +95,15 @@ def test_native_chatter_is_shown_when_the_body_fails(capfd: pytest.CaptureFixtur
         os.write(2, b"the reason\n")
         raise RuntimeError
     assert "the reason" in capfd.readouterr().err
+
+
+def test_native_chatter_is_no_part_of_an_error_that_says_what_failed(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(ImseMcuError), native_chatter_hidden():
+        os.write(2, b"registering factory\n")
+        raise ImseMcuError("it failed")
+    assert capfd.readouterr().err == ""
 
 
 def test_chatter_without_a_file_descriptor(monkeypatch: pytest.MonkeyPatch) -> None:
