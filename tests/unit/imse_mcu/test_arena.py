@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 
 from firmware_gen.backends.tflm.arena import measured_arena_bytes
 from firmware_gen.options import FirmwareOptions
 from imse_mcu.arena import ArenaError, fit
-from targets.protocol import DeviceState, NetworkState
+from imse_mcu.running import explained
+from targets.link import DeviceFaultError, DeviceLink
+from targets.protocol import DeviceError, DeviceState, ErrorCode, NetworkState
 
 
 class Image:
@@ -63,3 +67,28 @@ def test_other_failures_are_not_tried_again(status: NetworkState) -> None:
         image.fit(20_000)
     assert image.sizes == [20_000]
     assert "release_with_logs" in caught.value.hint
+
+
+class Link:
+    """A device that says how its network is."""
+
+    def __init__(self, network: NetworkState) -> None:
+        self.network = network
+
+    def state(self) -> DeviceState:
+        return DeviceState(self.network, 8192, 0, 8192, 340)
+
+
+@pytest.mark.parametrize(
+    ("code", "network", "raised", "text"),
+    [
+        (ErrorCode.NETWORK_FAILED, NetworkState.ALLOCATION_FAILED, ArenaError, "arena of 8,192"),
+        (ErrorCode.NETWORK_FAILED, NetworkState.READY, DeviceFaultError, "somewhere"),
+        (ErrorCode.HARD_FAULT, NetworkState.ALLOCATION_FAILED, DeviceFaultError, "somewhere"),
+    ],
+)
+def test_a_network_that_fails_says_why(
+    code: ErrorCode, network: NetworkState, raised: type[Exception], text: str
+) -> None:
+    with pytest.raises(raised, match=text), explained(cast("DeviceLink", Link(network))):
+        raise DeviceFaultError(DeviceError(code), "somewhere")
