@@ -58,13 +58,22 @@ class QuantizationRequest:
         """Returns the recipe.
 
         Raises:
-            RecipeError: There is no such recipe, or its file is damaged.
+            RecipeError: There is no such recipe, its file is damaged, or it is for models of
+                another family.
         """
         from keras_imse.presets import load_preset
+        from quantize.errors import RecipeError
         from quantize.recipe import load_recipe
 
-        own = "imse" if load_preset(self.model).family == "imse" else "int8"
-        return load_recipe(self.recipe or own)
+        family = load_preset(self.model).family
+        recipe = load_recipe(self.recipe or ("imse" if family == "imse" else "int8"))
+        if recipe.family not in ("", family):
+            raise RecipeError(
+                f"recipe {recipe.name} is for models of family {recipe.family}, {self.model} is of "
+                f"family {family}",
+                hint="use int8 or mixed, or leave --quant out",
+            )
+        return recipe
 
 
 def streaming_config(model: str) -> StreamConfig:

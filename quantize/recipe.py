@@ -62,6 +62,7 @@ class Recipe:
     Attributes:
         name: Recipe name.
         title: One line for listings.
+        family: Family of models that it is for; empty for any.
         activation_range: Default range method of activations.
         percentile: Fraction kept on each side, for ``percentile``.
         ranges: Exceptions to the default; the first match counts.
@@ -80,6 +81,7 @@ class Recipe:
 
     name: str
     title: str
+    family: str = ""
     activation_range: str = "mse"
     percentile: float = 0.9999
     ranges: tuple[RangeRule, ...] = ()
@@ -215,6 +217,7 @@ def _check_keys(data: Mapping[str, Any], allowed: set[str], where: str) -> None:
 def _validate(recipe: Recipe, source: str) -> None:
     kinds: dict[str, type | tuple[type, ...]] = {
         "title": str,
+        "family": str,
         "activation_range": str,
         "percentile": (int, float),
         "weight_search": bool,

@@ -315,6 +315,10 @@ WRONG_INPUT: dict[str, tuple[str, str]] = {
     "model": ("models imse-strem", "unknown model"),
     "recipe": ("quantize --quant int -o {0}/m", "unknown quantization recipe"),
     "recipe file": ("quantize --quant {0}/a.toml -o {0}/m", "check the path; recipes that ship"),
+    "recipe of another family": (
+        "quantize --quant imse -o {0}/m",
+        "recipe imse is for models of family imse, imse-stream is of family imse-stream",
+    ),
     "missing weights": ("quantize --weights {0}/w.npz -o {0}/m", "cannot read weights"),
     "damaged weights": ("quantize --weights {0}/board.toml -o {0}/m", "not a readable .npz"),
     "no weights": ("quantize --model imse -o {0}/m", "no weights ship"),
