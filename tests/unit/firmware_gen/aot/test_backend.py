@@ -18,7 +18,7 @@ from firmware_gen.backends.aot.emit.portable import Emitter
 from firmware_gen.backends.aot.kernel_sets import choose_kernels
 from firmware_gen.backends.aot.nodes import Table
 from firmware_gen.backends.config_header import config_header
-from firmware_gen.backends.errors import UnsupportedOpError
+from firmware_gen.backends.errors import BackendError, UnsupportedOpError
 from firmware_gen.errors import OptionError
 from firmware_gen.options import FirmwareOptions
 from quantize.artifact import QuantizedModel
