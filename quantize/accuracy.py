@@ -186,9 +186,10 @@ def find_pairs(clean: Path, noisy: Path) -> tuple[Pair, ...]:
         Pairs sorted by name.
 
     Raises:
-        ImseMcuError: A folder is missing or empty, or a recording has no partner.
+        ImseMcuError: A folder is missing or empty, two recordings of one share a name, or a
+            recording has no partner.
     """
-    by_name = [{path.stem: path for path in list_recordings(folder)} for folder in (clean, noisy)]
+    by_name = [_by_name(folder) for folder in (clean, noisy)]
     for here, there, folder in ((0, 1, noisy), (1, 0, clean)):
         lonely = sorted(by_name[here].keys() - by_name[there].keys())
         if lonely:
@@ -198,6 +199,18 @@ def find_pairs(clean: Path, noisy: Path) -> tuple[Pair, ...]:
                 hint="pairs share their file name",
             )
     return tuple(Pair(name, by_name[0][name], by_name[1][name]) for name in sorted(by_name[0]))
+
+
+def _by_name(folder: Path) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for path in list_recordings(folder):
+        if path.stem in found:
+            raise QuantizeError(
+                f"{found[path.stem]} and {path} have the same name",
+                hint="pairs share their file name, whatever its ending; take one of them out",
+            )
+        found[path.stem] = path
+    return found
 
 
 def read_pair(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
@@ -383,9 +396,9 @@ def _failures(
     failures = [
         f"{what}: mean {name} drops by {drop:.4f}, limit {limit:g}"
         for name, drop, limit in drops
-        if limit is not None and drop > limit
+        if limit is not None and not drop <= limit  # so that NaN fails
     ]
-    if limits.min_pesq is not None and quantized.pesq_wb < limits.min_pesq:
+    if limits.min_pesq is not None and not quantized.pesq_wb >= limits.min_pesq:
         failures.append(
             f"{what}: mean PESQ-WB is {quantized.pesq_wb:.4f}, "
             f"expected at least {limits.min_pesq:g}"
@@ -400,5 +413,5 @@ def _output_failures(limits: AccuracyLimits, output_sqnr: Mapping[str, float]) -
     return [
         f"output '{name}' has {value:.2f} dB SQNR, expected at least {limits.min_output_sqnr_db:g}"
         for name, value in output_sqnr.items()
-        if value < limits.min_output_sqnr_db
+        if not value >= limits.min_output_sqnr_db
     ]

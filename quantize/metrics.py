@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 
-from imse_mcu.core.metrics import si_sdr_db
+from imse_mcu.core.metrics import pesq_wb, si_sdr_db
 from quantize.errors import QuantizeError
 
 _TINY = 1e-12
@@ -18,7 +18,7 @@ class SpeechScores:
     """Scores of one recording, or their means.
 
     Attributes:
-        pesq_wb: Wide-band PESQ (ITU-T P.862.2), 1.04 to 4.64.
+        pesq_wb: Wide-band PESQ (ITU-T P.862.2), 1.04 to 4.64; 0.999 for silence.
         stoi: Short-time objective intelligibility, 0 to 1.
         si_sdr_db: Scale-invariant signal-to-distortion ratio.
     """
@@ -37,6 +37,8 @@ def score_speech(
 ) -> SpeechScores:
     """Score a recording.
 
+    Enhanced samples that are silent have the lowest PESQ-WB, 0.999.
+
     Args:
         clean: Reference samples in [-1, 1).
         enhanced: Samples to score, aligned and of the same length.
@@ -49,7 +51,7 @@ def score_speech(
     Raises:
         QuantizeError: The lengths differ, or the reference holds no speech.
     """
-    from pesq import NoUtterancesError, PesqError, pesq
+    from pesq import NoUtterancesError, PesqError
     from pystoi import stoi
 
     if clean.shape != enhanced.shape:
@@ -57,7 +59,7 @@ def score_speech(
             f"{name}: clean has {clean.size} samples and enhanced {enhanced.size}, expected equal"
         )
     try:
-        quality = float(pesq(sample_rate_hz, clean, enhanced, "wb"))
+        quality = pesq_wb(clean, enhanced, sample_rate_hz)
     except NoUtterancesError as error:
         raise QuantizeError(
             f"{name}: PESQ finds no speech in the recording",

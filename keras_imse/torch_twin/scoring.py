@@ -13,7 +13,7 @@ import numpy as np
 
 from imse_mcu.core.metrics import si_sdr_db
 from keras_imse.train.data import Array
-from keras_imse.train.metrics import validation_pesq
+from keras_imse.train.metrics import mean_of_known, validation_pesq
 
 
 def metric_that_chooses() -> str:
@@ -57,8 +57,7 @@ class Scorer:
         table = np.array(list(apply(_scores, *columns)))
         metrics = {"si_sdr_db": float(np.mean(table[:, 0]))}
         if self.with_pesq:
-            found = table[np.isfinite(table[:, 1]), 1]
-            metrics["pesq_wb"] = float(np.mean(found)) if len(found) else float("nan")
+            metrics["pesq_wb"] = mean_of_known(list(table[:, 1]))
         return metrics
 
     def __enter__(self) -> Self:

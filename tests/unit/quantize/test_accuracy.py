@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from imse_mcu.core.audio_io import read_audio, to_pcm16, write_wav
 from imse_mcu.core.errors import ImseMcuError
-from imse_mcu.core.metrics import si_sdr_db
+from imse_mcu.core.metrics import PESQ_WB_FLOOR, si_sdr_db
 from keras_imse.config import FrontendConfig
+from quantize import accuracy
 from quantize.accuracy import (
     AccuracyLimits,
     check_accuracy,
@@ -22,7 +25,7 @@ from quantize.accuracy import (
 )
 from quantize.errors import QuantizeError
 from quantize.layers import compare_layers, worst_layers
-from quantize.metrics import mean_scores, score_speech, sqnr_db
+from quantize.metrics import SpeechScores, mean_scores, score_speech, sqnr_db
 from quantize.tflm_host import TflmRunner
 from tests.unit.quantize.conftest import toy_features
 
@@ -76,6 +79,29 @@ def test_recording_without_speech_is_named():
     silence = np.zeros(32000, np.float32)
     with pytest.raises(QuantizeError, match="quiet: PESQ finds no speech"):
         score_speech(silence, silence, 16000, name="quiet")
+
+
+def test_a_silent_result_has_the_lowest_score(speech):
+    scores = score_speech(speech, np.zeros_like(speech), 16000, name="x")
+    assert scores.pesq_wb == PESQ_WB_FLOOR
+    assert scores.stoi == 0.0
+
+
+def test_recordings_of_one_name_are_refused(folders, speech):
+    clean, noisy = folders
+    soundfile.write(noisy / "a.flac", speech, 16000)
+    with pytest.raises(QuantizeError, match=r"a\.flac and .*a\.wav have the same name"):
+        find_pairs(clean, noisy)
+
+
+@pytest.mark.parametrize("what", ["pesq_wb", "stoi", "si_sdr_db"])
+def test_what_is_unknown_meets_no_limit(what):
+    exact = SpeechScores(3.0, 0.9, 10.0)
+    limits = AccuracyLimits(0.1, 0.1, 0.1, min_pesq=1.0, min_output_sqnr_db=1.0)
+    assert accuracy._failures(limits, "int8", exact, exact) == []
+    failures = accuracy._failures(limits, "int8", exact, replace(exact, **{what: np.nan}))
+    assert len(failures) == (2 if what == "pesq_wb" else 1)
+    assert len(accuracy._output_failures(limits, {"mask": np.nan, "phase": 20.0})) == 1
 
 
 def test_lonely_recordings_are_named(folders, speech):
