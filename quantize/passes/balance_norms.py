@@ -12,9 +12,9 @@ import numpy as np
 
 from quantize.calibration import Calibration
 from quantize.flatmodel import FlatModel, OpNode
+from quantize.passes.linear import CHANNEL_AXIS, has_constants, per_channel
 
 _LARGEST_FACTOR = 64.0
-_CHANNEL_AXIS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3}
 
 
 def balance_norms(model: FlatModel, survey: Calibration) -> int:
@@ -38,7 +38,9 @@ def _balance(model: FlatModel, difference: OpNode, survey: Calibration) -> bool:
     source, mean = difference.operand(0), difference.operand(1)
     conv = model.producer(source)
     averages = model.consumers(difference.outputs[0])
-    if conv is None or conv.kind not in _CHANNEL_AXIS or len(averages) != 1:
+    if conv is None or conv.kind not in CHANNEL_AXIS or len(averages) != 1:
+        return False
+    if conv.options["activation"] != "NONE" or not has_constants(conv):
         return False
     mean_op, variance = model.producer(mean), averages[0]
     if mean_op is None or {mean_op.kind, variance.kind} != {"MEAN"}:
@@ -54,9 +56,7 @@ def _balance(model: FlatModel, difference: OpNode, survey: Calibration) -> bool:
     factors = np.sqrt(float(np.mean(variances)) / variances)
     factors = np.clip(factors, 1.0 / _LARGEST_FACTOR, _LARGEST_FACTOR)
     offsets = conv.constant(2) - survey[mean.key].channel_means
-    shape = [1, 1, 1, 1]
-    shape[_CHANNEL_AXIS[conv.kind]] = -1
-    conv.set_constant(1, conv.constant(1) * factors.reshape(shape))
+    conv.set_constant(1, conv.constant(1) * per_channel(conv, factors))
     conv.set_constant(2, offsets * factors)
     position = 1 if epsilon[0].operand(1).is_constant else 0
     epsilon[0].set_constant(position, epsilon[0].constant(position) * np.square(factors))

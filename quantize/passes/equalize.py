@@ -13,10 +13,10 @@ import numpy as np
 
 from quantize.calibration import Calibration
 from quantize.flatmodel import FlatModel, OpNode, TensorNode
+from quantize.passes.linear import CHANNEL_AXIS, has_constants, per_channel, reads_all_channels
 
 _STRENGTH = 0.5
 _LARGEST_FACTOR = 8.0
-_LINEAR = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3}
 
 
 def equalize(model: FlatModel, survey: Calibration, held_states: Collection[str] = ()) -> int:
@@ -51,6 +51,8 @@ def _gate(model: FlatModel, op: OpNode, survey: Calibration) -> bool:
     result = op.outputs[0]
     if not _read_by_convolutions(model, result):
         return False
+    if op.operand(0) is op.operand(1) or op.options["activation"] not in ("NONE", "RELU"):
+        return False  # a factor would come out as its square, or not at all
     for operand in op.inputs:
         if operand is None or operand.shape != result.shape:
             continue
@@ -69,13 +71,15 @@ def _state(model: FlatModel, op: OpNode, survey: Calibration, held_states: Colle
     names = [name for name, tensor in model.inputs.items() if tensor is state]
     if len(op.inputs) != 2 or not names or names[0] in held_states:
         return False
+    if model.consumers(state) != [op]:
+        return False
     depthwise: list[OpNode] = []
     pending = model.consumers(op.outputs[0])
     while pending:
         reader = pending.pop()
         if reader.kind == "PAD":
             pending.extend(model.consumers(reader.outputs[0]))
-        elif reader.kind == "DEPTHWISE_CONV_2D":
+        elif reader.kind == "DEPTHWISE_CONV_2D" and has_constants(reader):
             depthwise.append(reader)
         elif reader.kind != "STRIDED_SLICE" or not model.is_output(reader.outputs[0]):
             return False
@@ -83,7 +87,7 @@ def _state(model: FlatModel, op: OpNode, survey: Calibration, held_states: Colle
     if scale is None or not depthwise:
         return False
     producer = model.producer(fresh)
-    if producer is None or producer.kind not in _LINEAR:
+    if producer is None or producer.kind not in CHANNEL_AXIS:
         return False
     factors = _factors(survey[fresh.key].channel_levels)
     scale(factors)
@@ -107,13 +111,13 @@ def _scaler(
     producer = model.producer(tensor)
     if producer is None:
         return None
-    if producer.kind in _LINEAR and producer.options["activation"] == "NONE":
+    if producer.kind in CHANNEL_AXIS:
+        if producer.options["activation"] != "NONE" or not has_constants(producer):
+            return None
         linear = producer
 
         def scale_linear(factors: np.ndarray) -> None:
-            shape = [1] * 4
-            shape[_LINEAR[linear.kind]] = -1
-            linear.set_constant(1, linear.constant(1) * factors.reshape(shape))
+            linear.set_constant(1, linear.constant(1) * per_channel(linear, factors))
             linear.set_constant(2, linear.constant(2) * factors)
 
         return scale_linear
@@ -140,7 +144,13 @@ def _read_by_convolutions(model: FlatModel, tensor: TensorNode) -> bool:
     return (
         bool(readers)
         and not model.is_output(tensor)
-        and all(op.kind == "CONV_2D" and op.inputs[0] is tensor for op in readers)
+        and all(
+            op.kind == "CONV_2D"
+            and op.inputs[0] is tensor
+            and has_constants(op)
+            and reads_all_channels(op)
+            for op in readers
+        )
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from quantize.flatmodel import FlatModel, OpNode, TensorNode
+from quantize.passes.linear import has_constants, reads_all_channels
 
 
 def fold_affine(model: FlatModel) -> int:
@@ -44,6 +45,8 @@ def _fold(model: FlatModel, op: OpNode) -> bool:
         return False
     for consumer in consumers:
         if consumer.kind != "CONV_2D" or consumer.inputs[0] is not result:
+            return False
+        if not has_constants(consumer) or not reads_all_channels(consumer):
             return False
         if np.any(shift) and any(consumer.options["pads"]):
             return False

@@ -13,8 +13,7 @@ from itertools import pairwise
 import numpy as np
 
 from quantize.flatmodel import FlatModel, OpNode, TensorNode
-
-_CHANNEL_AXIS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3}
+from quantize.passes.linear import CHANNEL_AXIS, has_constants
 
 
 def split_channels(model: FlatModel) -> int:
@@ -52,7 +51,7 @@ def _linear_chain(model: FlatModel, source: TensorNode) -> list[OpNode]:
     tensor = source
     while not model.is_output(tensor) and len(model.consumers(tensor)) == 1:
         op = model.producer(tensor)
-        if op is None or op.kind not in _CHANNEL_AXIS:
+        if op is None or op.kind not in CHANNEL_AXIS or not has_constants(op):
             return []
         chain.insert(0, op)
         if op.kind == "CONV_2D":
@@ -76,7 +75,7 @@ def _part(chain: list[OpNode], result: TensorNode, channels: slice) -> list[OpNo
         part = OpNode(
             op.kind, [source, *op.inputs[1:]], [output], copy.copy(op.builtin), op.builtin_type
         )
-        axis = _CHANNEL_AXIS[op.kind]
+        axis = CHANNEL_AXIS[op.kind]
         part.set_constant(1, np.moveaxis(np.moveaxis(op.constant(1), axis, 0)[channels], 0, axis))
         part.set_constant(2, op.constant(2)[channels])
         ops.append(part)
