@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from quantize.constraints import INPUT, SUPPORTED
 from quantize.errors import RecipeError
 
 RANGE_METHODS = ("minmax", "percentile", "mse")
@@ -34,6 +36,9 @@ class Selection:
             self.name, output_name
         ) is not None
 
+    def __str__(self) -> str:
+        return f"'{self.name}'" + (f" of {', '.join(self.kinds)}" if self.kinds else "")
+
 
 @dataclass(frozen=True)
 class RangeRule:
@@ -53,6 +58,9 @@ class RangeRule:
     percentile: float = 0.9999
     headroom: float = 0.0
     limit: float = 0.0
+
+    def __str__(self) -> str:
+        return f"'{self.name}'"
 
 
 @dataclass(frozen=True)
@@ -77,6 +85,8 @@ class Recipe:
             with their producers.
         int16: Operators computed with int16 activations; kind ``INPUT`` stands for graph inputs.
         int16_headroom: What the ranges of int16 tensors are multiplied by.
+        shipped: Whether it ships with the package and so serves several networks, some of which
+            lack what a rule or selection is for. In one's own recipe that is a mistake.
     """
 
     name: str
@@ -93,6 +103,7 @@ class Recipe:
     requantize: tuple[Selection, ...] = ()
     int16: tuple[Selection, ...] = field(default=())
     int16_headroom: float = 1.0
+    shipped: bool = False
 
     def range_rule(self, names: tuple[str, ...]) -> RangeRule:
         """The rule for a group of tensors that share a scale."""
@@ -149,7 +160,7 @@ def load_recipe(name: str) -> Recipe:
             ),
         )
     text = (resources.files("quantize") / "recipes" / f"{name}.toml").read_text("utf-8")
-    return parse_recipe(name, text, source=f"recipe {name}")
+    return replace(parse_recipe(name, text, source=f"recipe {name}"), shipped=True)
 
 
 def parse_recipe(name: str, text: str, *, source: str) -> Recipe:
@@ -170,18 +181,16 @@ def parse_recipe(name: str, text: str, *, source: str) -> Recipe:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{source}: not valid TOML ({error})") from error
-    allowed = {entry.name for entry in fields(Recipe)} - {"name"}
+    allowed = {entry.name for entry in fields(Recipe)} - {"name", "shipped"}
     _check_keys(data, allowed, source)
     if "title" not in data:
         raise RecipeError(f"{source}: 'title' is missing")
     values = dict(data)
-    values["ranges"] = tuple(
-        _table(RangeRule, entry, f"{source}: ranges") for entry in data.get("ranges", [])
-    )
-    for key in ("requantize", "int16"):
-        values[key] = tuple(
-            _table(Selection, entry, f"{source}: {key}") for entry in data.get(key, [])
-        )
+    for key, kind in (("ranges", RangeRule), ("requantize", Selection), ("int16", Selection)):
+        entries = data.get(key, [])
+        if not isinstance(entries, list):
+            raise RecipeError(f"{source}: {key}: expected tables ([[{key}]]), got {entries!r}")
+        values[key] = tuple(_table(kind, entry, f"{source}: {key}") for entry in entries)
     recipe = Recipe(name=name, **values)
     _validate(recipe, source)
     return recipe
@@ -191,16 +200,47 @@ def _table(kind: type, entry: Any, where: str) -> Any:
     if not isinstance(entry, Mapping):
         raise RecipeError(f"{where}: expected tables ([[…]]), got {entry!r}")
     _check_keys(entry, {item.name for item in fields(kind)}, where)
-    values = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()
-    }
+    if "name" not in entry:
+        raise RecipeError(f"{where}: 'name' is missing in {dict(entry)}")
+    values = dict(entry)
+    for key, value in entry.items():
+        if key == "kinds":
+            values[key] = _kinds(value, where)
+        else:
+            _check_type(key, value, str if key in ("name", "method") else float, where)
     try:
-        re.compile(str(values["name"]))
-        return kind(**values)
-    except KeyError as error:
-        raise RecipeError(f"{where}: 'name' is missing in {dict(entry)}") from error
-    except (re.error, TypeError) as error:
+        re.compile(values["name"])
+    except re.error as error:
         raise RecipeError(f"{where}: {error} in {dict(entry)}") from error
+    return kind(**values)
+
+
+def _kinds(value: Any, where: str) -> tuple[str, ...]:
+    """Operator kinds of a selection, all of them such that there are."""
+    if not isinstance(value, list) or not all(isinstance(kind, str) for kind in value):
+        raise RecipeError(
+            f"{where}: 'kinds' has the wrong type: {value!r}", hint='write kinds = ["ADD", "MUL"]'
+        )
+    known = SUPPORTED | {INPUT}
+    for kind in value:
+        if kind not in known:
+            close = get_close_matches(kind, sorted(known), n=3)
+            raise RecipeError(
+                f"{where}: unknown operator kind '{kind}'",
+                hint=f"did you mean {' or '.join(close)}?" if close else "",
+            )
+    return tuple(value)
+
+
+def _check_type(key: str, value: Any, kind: type, where: str) -> None:
+    """Refuses a value of another type; a float may be written as an integer, but is finite."""
+    if kind is float:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        right = number and math.isfinite(value)
+    else:
+        right = isinstance(value, kind)
+    if not right:
+        raise RecipeError(f"{where}: '{key}' has the wrong type: {value!r}")
 
 
 def _check_keys(data: Mapping[str, Any], allowed: set[str], where: str) -> None:
@@ -215,21 +255,31 @@ def _check_keys(data: Mapping[str, Any], allowed: set[str], where: str) -> None:
 
 
 def _validate(recipe: Recipe, source: str) -> None:
-    kinds: dict[str, type | tuple[type, ...]] = {
+    kinds: dict[str, type] = {
         "title": str,
         "family": str,
         "activation_range": str,
-        "percentile": (int, float),
+        "percentile": float,
         "weight_search": bool,
         "bias_correction": bool,
         "equalize": bool,
         "split_channels": bool,
         "balance_norms": bool,
-        "int16_headroom": (int, float),
+        "int16_headroom": float,
     }
     for key, expected in kinds.items():
-        if not isinstance(getattr(recipe, key), expected):
-            raise RecipeError(f"{source}: '{key}' has the wrong type: {getattr(recipe, key)!r}")
+        _check_type(key, getattr(recipe, key), expected, source)
+    if not recipe.int16_headroom > 0:
+        raise RecipeError(
+            f"{source}: int16_headroom is {recipe.int16_headroom:g}, expected more than 0"
+        )
+    for rule in recipe.ranges:
+        for key in ("headroom", "limit"):
+            if getattr(rule, key) < 0:
+                raise RecipeError(
+                    f"{source}: ranges '{rule.name}' has {key} {getattr(rule, key):g}, "
+                    "expected 0 or more"
+                )
     methods = [("activation_range", recipe.activation_range, recipe.percentile)]
     methods += [(f"ranges '{rule.name}'", rule.method, rule.percentile) for rule in recipe.ranges]
     for where, method, percentile in methods:

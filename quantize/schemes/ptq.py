@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -72,6 +73,8 @@ class _Quantizer:
 
     def run(self) -> None:
         self._check_kinds()
+        if not self.recipe.shipped:
+            self._check_choices()
         wide = self._int16_groups()
         for group, members in self.groups.members().items():
             self.parameters[group] = self._group_parameters(members, group in wide)
@@ -93,6 +96,28 @@ class _Quantizer:
                 raise QuantizeError(
                     f"operator {op.name} has no integer form in TensorFlow Lite Micro",
                     hint="replace the layer by one made of supported operators",
+                )
+
+    def _check_choices(self) -> None:
+        """Refuses rules and selections that choose nothing: a name was mistyped."""
+        results = [(op.kind, op.outputs[0].name) for op in self.model.ops]
+        inputs = [(constraints.INPUT, name) for name in self.model.inputs]
+        choices = {"requantize": results, "int16": results + inputs}
+        tensors = [t.name for members in self.groups.members().values() for t in members]
+        for key, known in choices.items():
+            for selection in getattr(self.recipe, key):
+                if not any(selection.matches(*choice) for choice in known):
+                    raise RecipeError(
+                        f"recipe '{self.recipe.name}': {key} chooses {selection}, "
+                        "which no operator of the model is",
+                        hint="imse-mcu check --json lists layers by name",
+                    )
+        for rule in self.recipe.ranges:
+            if not any(re.search(rule.name, name) for name in tensors):
+                raise RecipeError(
+                    f"recipe '{self.recipe.name}': ranges has {rule}, "
+                    "which no tensor of the model is",
+                    hint="imse-mcu check --json lists layers by name",
                 )
 
     def _int16_groups(self) -> set[int]:

@@ -67,6 +67,17 @@ def test_first_matching_range_rule_counts():
         ('title = "x"\n[[int16]]\nkinds = ["ADD"]', "'name' is missing"),
         ('title = "x"\n[[int16]]\nname = "("', r"x\.toml: int16"),
         ('title = "x"\n[[int16]]\nname = "a"\nkind = ["ADD"]', "unknown key 'kind'"),
+        ('title = "x"\nshipped = true', "unknown key 'shipped'"),
+        ('title = "x"\nint16 = "mala"', "expected tables"),
+        ('title = "x"\npercentile = true', "'percentile' has the wrong type: True"),
+        ('title = "x"\nint16_headroom = 0', "int16_headroom is 0, expected more than 0"),
+        ('title = "x"\nint16_headroom = nan', "'int16_headroom' has the wrong type: nan"),
+        ('title = "x"\n[[int16]]\nname = 3', "'name' has the wrong type: 3"),
+        ('title = "x"\n[[int16]]\nname = "a"\nkinds = "DEPTHWISE_CONV_2D"', "'kinds' has the wr"),
+        ('title = "x"\n[[int16]]\nname = "a"\nkinds = ["CONV2D"]', "unknown operator kind 'CONV2D"),
+        ('title = "x"\n[[ranges]]\nname = "a"\npercentile = "0.9"', "'percentile' has the wrong"),
+        ('title = "x"\n[[ranges]]\nname = "a"\nheadroom = -2', "'a' has headroom -2, expected 0"),
+        ('title = "x"\n[[ranges]]\nname = "a"\nlimit = -1.0', "'a' has limit -1, expected 0"),
     ],
 )
 def test_mistakes_are_named(text, message):
@@ -79,6 +90,9 @@ def test_misspelt_key_gets_a_hint():
     with pytest.raises(RecipeError) as caught:
         parse_recipe("x", 'title = "x"\nequalise = true', source="x.toml")
     assert "equalize" in caught.value.hint
+    with pytest.raises(RecipeError) as caught:
+        parse_recipe("x", 'title = "x"\n[[int16]]\nname = "a"\nkinds = ["CONV2D"]', source="x.toml")
+    assert "CONV_2D" in caught.value.hint
 
 
 def test_unreadable_file(tmp_path):

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from quantize.calibration import FloatRunner, calibrate
+from quantize.calibration import Calibration, FloatRunner, calibrate
 from quantize.costs import graph_costs
 from quantize.errors import QuantizeError, RecipeError
 from quantize.flatmodel import FlatModel
@@ -15,8 +15,9 @@ from quantize.inspect import read_graph
 from quantize.passes.equalize import equalize
 from quantize.passes.fold_affine import fold_affine
 from quantize.passes.tidy_names import tidy_names
-from quantize.recipe import Selection, load_recipe
+from quantize.recipe import Selection, load_recipe, parse_recipe
 from quantize.runner import dequantize_values, quantize_values
+from quantize.schemes.ptq import quantize_model
 from quantize.streaming import prepare_float, quantize_streaming
 from quantize.tflm_host import TflmRunner
 from tests.unit.quantize.conftest import small_model, toy_features
@@ -154,6 +155,26 @@ def test_int16_where_there_is_no_kernel_is_refused(toy):
     recipe = replace(load_recipe("int8"), int16=(Selection("", ("HARD_SWISH",)),))
     with pytest.raises(RecipeError, match="int16 in HARD_SWISH"):
         _quantize(toy, recipe)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[[int16]]\nname = "nala"', "int16 chooses 'nala', which no operator of the model is"),
+        ('[[int16]]\nname = "toy"\nkinds = ["TANH"]', "int16 chooses 'toy' of TANH, which"),
+        ('[[int16]]\nname = "^nothing$"\nkinds = ["INPUT"]', "of INPUT, which no operator"),
+        ('[[requantize]]\nname = "nala"', "requantize chooses 'nala'"),
+        ('[[ranges]]\nname = "nala"', "ranges has 'nala', which no tensor of the model is"),
+    ],
+)
+def test_own_recipes_choose_nothing_that_is_not_there(toy, text, message):
+    recipe = parse_recipe("own", f'title = "x"\n{text}', source="own.toml")
+    nothing = Calibration({}, 0)
+    with pytest.raises(RecipeError, match=message):
+        quantize_model(FlatModel.from_bytes(toy.tflite), nothing, recipe)
+    # A recipe that ships is for several networks: it gets to the statistics, and there are none.
+    with pytest.raises(KeyError):
+        quantize_model(FlatModel.from_bytes(toy.tflite), nothing, replace(recipe, shipped=True))
 
 
 def test_requantize_gives_operands_their_own_scales():
