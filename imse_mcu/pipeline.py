@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,7 +28,7 @@ from imse_mcu.buildfolder import (
     BuildFolderError,
 )
 from imse_mcu.core.errors import ImseMcuError
-from imse_mcu.core.files import swap_dir, write_bytes, write_json, write_text
+from imse_mcu.core.files import atomic_dir, write_bytes, write_json, write_text
 from imse_mcu.core.progress import Reporter
 from imse_mcu.cycles import CycleEstimate, from_instructions, from_macs
 from imse_mcu.host import FLOAT_FILE, STATES_FILE, HostModel
@@ -182,13 +181,9 @@ def build(request: BuildRequest, reporter: Reporter) -> BuildOutcome:
         )
     with reporter.stage(f"generating the firmware project ({runtime})"):
         project = generate_project(host.quantized, target, runtime, options)
-    staging = _make_staging(folder)
-    try:
+    with atomic_dir(folder.absolute(), replace=True) as staging:
         outcome = _finish(request, target, host, runtime, project, staging, reporter)
         _keep_own_files(folder, staging)
-        _put_in_place(staging, folder)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
     return replace(outcome, folder=BuildFolder(folder, outcome.folder.record))
 
 
@@ -299,18 +294,6 @@ def check_output(folder: Path) -> None:
         )
 
 
-def _make_staging(folder: Path) -> Path:
-    """Makes an empty folder next to the output, on the same file system."""
-    try:
-        folder.absolute().parent.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(dir=folder.absolute().parent, prefix=f".{folder.name}."))
-    except OSError as error:
-        raise BuildFolderError(
-            f"cannot make {folder}: {(error.strerror or str(error)).lower()}",
-            hint="give another -o",
-        ) from error
-
-
 def _keep_own_files(old: Path, new: Path) -> None:
     """Copies what the user put into the old folder: everything that no build makes."""
     from firmware_gen.project import MANIFEST, read_manifest
@@ -330,18 +313,6 @@ def _keep_own_files(old: Path, new: Path) -> None:
         raise BuildFolderError(
             f"cannot keep your files of {old}: {(error.strerror or str(error)).lower()}",
             hint="move them out of the build folder",
-        ) from error
-
-
-def _put_in_place(staging: Path, folder: Path) -> None:
-    """Replaces the output folder by the finished one."""
-    try:
-        staging.chmod(0o755)
-        swap_dir(staging, folder.absolute())
-    except OSError as error:
-        raise BuildFolderError(
-            f"cannot replace {folder}: {(error.strerror or str(error)).lower()}",
-            hint="close what uses it, or give another -o",
         ) from error
 
 

@@ -131,7 +131,7 @@ def quantize(request: QuantizationRequest, reporter: Reporter) -> HostModel:
 
         check_stream_weights(request.weights, config.name)
     sequences = calibration_waves(request.calibration)
-    key = model_key("streaming model", config.to_json(), recipe, content, sequences)
+    key = model_key("streaming model", config.to_json(), recipe, content, sequences, __file__)
     cache = ResultCache("models", enabled=request.use_cache)
     stored = cache.get(key)
     if stored is not None:
@@ -166,6 +166,7 @@ def model_key(
     recipe: Recipe,
     weights: bytes,
     waves: list[NDArray[np.float32]],
+    source: str,
     *more: str,
 ) -> str:
     """Returns the cache key: everything that the integer model depends on.
@@ -176,6 +177,7 @@ def model_key(
         recipe: Quantization recipe.
         weights: Content of the weights file.
         waves: Recordings to calibrate on.
+        source: Python file that decides what of them is used, and how.
         more: Other choices.
     """
     import keras_imse
@@ -191,6 +193,7 @@ def model_key(
         key.add("recording", wave.tobytes())
     for package in _PACKAGES:
         key.add(package, package_version(package))
+    key.add("source", Path(source).read_bytes())
     for module in (keras_imse, quantize_package):
         key.add_sources(Path(str(module.__file__)).parent)
     return key.hexdigest()

@@ -98,7 +98,10 @@ def quantize_offline(request: QuantizationRequest, reporter: Reporter) -> HostMo
     check_weights(request)
     content = read_weights(request.weights) if request.weights is not None else b"random"
     waves = calibration_waves(request.calibration)
-    key = model_key("segment model", config.to_json(), recipe, content, waves, str(frames))
+    most = _frames_to_use(request, frames)
+    key = model_key(
+        "segment model", config.to_json(), recipe, content, waves, __file__, str(frames), str(most)
+    )
     cache = ResultCache("models", enabled=request.use_cache)
     stored = cache.get(key)
     if stored is not None:
@@ -119,10 +122,7 @@ def _quantize(
     """Builds the network, loads its weights and quantizes it."""
     from quantize.segments import quantize_segments
 
-    # Sizes and costs do not depend on the ranges: one segment is enough without weights.
-    most = max(_CALIBRATION_SEGMENTS * frames, _CALIBRATION_FRAMES)
-    most = frames if request.untrained else most
-    features = calibration_features(config, waves, frames, most)
+    features = calibration_features(config, waves, frames, _frames_to_use(request, frames))
 
     def network(length: int) -> Any:
         with native_chatter_hidden():
@@ -141,6 +141,14 @@ def _quantize(
             progress=lambda step, done, total: stage.update(done, total, step),
         )
     return HostModel(result.model, result.float_tflite, result.initial_states)
+
+
+def _frames_to_use(request: QuantizationRequest, frames: int) -> int:
+    """Frames of recordings to calibrate on.
+
+    Sizes and costs do not depend on the ranges: one segment is enough without weights.
+    """
+    return frames if request.untrained else max(_CALIBRATION_SEGMENTS * frames, _CALIBRATION_FRAMES)
 
 
 def _network(config: ImseConfig, frames: int, weights: Path | None) -> Any:

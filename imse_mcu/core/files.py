@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -37,13 +38,9 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     temporary = None
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(
-            dir=final.parent, prefix=f".{final.stem}.", suffix=final.suffix
-        )
-        os.close(handle)
-        temporary = Path(name)
+        temporary = _beside(final, suffix=final.suffix)
+        temporary.touch(exist_ok=False)
         yield temporary
-        temporary.chmod(0o666 & ~_umask())
         temporary.replace(final)
     except OSError as error:
         if not _concerns(error, final.parent):
@@ -77,9 +74,9 @@ def atomic_dir(path: str | os.PathLike[str], *, replace: bool = False) -> Iterat
     temporary = None
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=final.parent, prefix=f".{final.name}."))
+        temporary = _beside(final)
+        temporary.mkdir()
         yield temporary
-        temporary.chmod(0o777 & ~_umask())
         swap_dir(temporary, final)
     except OSError as error:
         if not _concerns(error, final.parent):
@@ -160,11 +157,13 @@ def _concerns(error: OSError, folder: Path) -> bool:
     return path == parent or parent in path.parents or path in parent.parents
 
 
-def _umask() -> int:
-    """Returns the file mode mask of the process."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _beside(final: Path, suffix: str = "") -> Path:
+    """Returns a new hidden name beside a path.
+
+    Not of :mod:`tempfile`: what that makes is for the user alone, and the process's mask for others
+    cannot be read without changing it for a moment.
+    """
+    return final.parent / f".{final.stem if suffix else final.name}.{secrets.token_hex(8)}{suffix}"
 
 
 def _write_error(path: Path, error: OSError) -> FileWriteError:

@@ -34,6 +34,24 @@ def test_file_mode_follows_the_umask(tmp_path: Path) -> None:
     assert (tmp_path / "f").stat().st_mode & 0o777 == 0o640
 
 
+def test_folder_mode_follows_the_umask(tmp_path: Path) -> None:
+    old = os.umask(0o027)
+    try:
+        with atomic_dir(tmp_path / "d"):
+            pass
+    finally:
+        os.umask(old)
+    assert (tmp_path / "d").stat().st_mode & 0o777 == 0o750
+
+
+def test_the_umask_of_other_threads_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "umask", lambda mask: pytest.fail(f"umask {mask:o}"))
+    write_text(tmp_path / "f", "x")
+    with atomic_dir(tmp_path / "d"):
+        pass
+    assert names(tmp_path) == ["d", "f"]
+
+
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
 def test_failure_leaves_the_earlier_file(tmp_path: Path, error: type[BaseException]) -> None:
     path = tmp_path / "f.txt"
