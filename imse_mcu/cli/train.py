@@ -64,7 +64,7 @@ from imse_mcu.cli.options import PATH
     type=click.IntRange(min=0),
     help="End after so many validations without a better one. [default: never]",
 )
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @common_options
 def command(
     session: Session,
@@ -114,9 +114,11 @@ def command(
     weights = output / "weights.npz"
     done = f"{summary['epochs']} epochs" if "epochs" in summary else f"{summary['steps']} steps"
     target = "mps2_an500 --segment-frames 16" if is_offline(model) else "stm32h7"
+    best = summary["best_pesq_wb"]
+    reached = f"PESQ-WB {best:.3f}" if best is not None else "without a PESQ-WB"
     text = (
         f"{history}\n"
-        f"{done}, best validation PESQ-WB {summary['best_pesq_wb']:.3f}\n"
+        f"{done}, best validation {reached}\n"
         f"  weights  {weights}\n"
         f"  next     imse-mcu build --target {target} --model {model} --weights {weights}"
     )

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import pickle
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-from imse_mcu.core.files import atomic_file, write_text
+from imse_mcu.core.files import atomic_file
 from keras_imse import audio
 from keras_imse.config import StreamConfig
 from keras_imse.errors import TrainingError
@@ -31,8 +28,8 @@ from keras_imse.torch_twin.scoring import Scorer, metric_that_chooses
 from keras_imse.torch_twin.stream import TorchStream
 from keras_imse.torch_twin.stream_blocks import tail_penalty, watch_tails
 from keras_imse.train.data import Array, Mixer, load_corpus
-from keras_imse.train.history import History
-from keras_imse.train.settings import MAX_UNUSABLE_STEPS, TrainingConfig
+from keras_imse.train.run import StepLosses, Validations, validation_items, write_settings
+from keras_imse.train.settings import TrainingConfig
 
 #: Parts of tf-keras names of weights that do not decay.
 UNDECAYED = ("bias", "beta", "gamma", "alpha", "prior", "slope")
@@ -120,7 +117,9 @@ class TorchTrainer:
             )
         self.config, self.machine = config, machine
         self.frontend, self.output, self.progress = model_config.frontend, output, progress
-        self.history = History(output / "log.jsonl")
+        self.metric = metric_that_chooses()
+        self.validations = Validations(output, self.metric, config.patience, progress)
+        self.history = self.validations.history
         self.device = machine.torch_device()
         if machine.native and (self.device.type != "cpu" or machine.mixed_precision):
             raise TrainingError(
@@ -159,11 +158,11 @@ class TorchTrainer:
         ]
         self.optimizer = self._optimizer()
         self.step, self.elapsed_s, self.best = 0, 0.0, -math.inf
-        self.metric = metric_that_chooses()
         if self._checkpoint_path.is_file():
             self._restore()
             progress(f"resuming at step {self.step}")
-        self.validation = self._validation_items(Mixer(val, 4 * 16000, 1234))
+        self.history.resume(self.step)
+        self.validation = validation_items(Mixer(val, 4 * 16000, 1234), config.validation_items)
 
     def _optimizer(self) -> torch.optim.Optimizer:
         names = {entry.torch_name: entry.name for entry in entries(self.model)}
@@ -180,14 +179,6 @@ class TorchTrainer:
             eps=1e-7,
             fused=self.device.type == "cuda",
         )
-
-    def _validation_items(self, mixer: Mixer) -> list[tuple[Array, Array]]:
-        items: list[tuple[Array, Array]] = []
-        while len(items) < self.config.validation_items:
-            clean, noisy = mixer.item()
-            if np.mean(clean**2) > 0 and np.any(noisy != clean):
-                items.append((clean, noisy))
-        return items
 
     @property
     def _checkpoint_path(self) -> Path:
@@ -223,14 +214,7 @@ class TorchTrainer:
         try:
             content = torch.load(path, map_location=self.device, weights_only=True)
             identity = content["identity"]
-        except (
-            RuntimeError,
-            OSError,
-            EOFError,
-            KeyError,
-            TypeError,
-            pickle.UnpicklingError,
-        ) as error:
+        except UNREADABLE as error:
             raise TrainingError(f"checkpoint '{path}' cannot be read", hint=hint) from error
         if identity != self._identity():
             raise TrainingError(
@@ -315,13 +299,7 @@ class TorchTrainer:
         return scorer.mean(pairs, self.frontend.sample_rate_hz)
 
     def _fraction_done(self) -> float:
-        if self.config.minutes > 0:
-            return self.elapsed_s / (60.0 * self.config.minutes)
-        return self.step / self.config.steps
-
-    def _rate(self, done: float) -> float:
-        warm = min(1.0, (self.step + 1) / self.config.warmup_steps)
-        return max(self.config.learning_rate * warm * (0.5 + 0.5 * math.cos(math.pi * done)), 1e-6)
+        return self.config.fraction_done(self.step, self.elapsed_s)
 
     def run(self) -> dict[str, Any]:
         """Trains to the end of the schedule.
@@ -338,9 +316,7 @@ class TorchTrainer:
             "training": asdict(self.config),
             "machine": asdict(self.machine),
         }
-        write_text(
-            self.output / "training.json", json.dumps(settings, indent=1, sort_keys=True) + "\n"
-        )
+        write_settings(self.output, settings)
         recipe = Recipe(
             self.frontend,
             self.config.batch_size,
@@ -352,58 +328,34 @@ class TorchTrainer:
             self.config.variety,
         )
         workers = self.machine.workers
-        with contextlib.ExitStack() as stack:
-            scorer = stack.enter_context(Scorer(workers, with_pesq=self.metric == "pesq_wb"))
-            batches = stack.enter_context(BatchSource(self.corpus, recipe, workers))
-            losses = self._train(batches, scorer)
-            metrics = self._validate_and_keep(losses, scorer)
+        losses = StepLosses()
+        with Scorer(workers, with_pesq=self.metric == "pesq_wb") as scorer:
+            if self._fraction_done() < 1.0 and not self.validations.exhausted():
+                with BatchSource(self.corpus, recipe, workers) as batches:
+                    self._train(batches, losses, scorer)
+            if not self.validations.up_to_date(self.step):
+                self._validate_and_keep(losses, scorer)
+        metrics = self.validations.last_metrics()
         return {"steps": self.step, "metric": self.metric, "best": self.best, **metrics}
 
-    def _train(self, batches: BatchSource, scorer: Scorer) -> list[float]:
-        losses: list[float] = []
-        unusable = 0
-        began, before = time.monotonic(), self.elapsed_s
+    def _train(self, batches: BatchSource, losses: StepLosses, scorer: Scorer) -> None:
+        before = self.elapsed_s
         while (done := self._fraction_done()) < 1.0:
-            loss = self.train_step(next(batches), self._rate(done))
-            unusable = 0 if math.isfinite(loss) else unusable + 1
-            if unusable == MAX_UNUSABLE_STEPS:
-                raise TrainingError(
-                    f"loss or gradient not finite in {unusable} steps up to step {self.step}",
-                    hint="lower --learning-rate; the last checkpoint is kept",
-                )
-            if not unusable:
-                losses.append(loss)
+            loss = self.train_step(next(batches), self.config.rate(self.step, done))
+            losses.add(loss, self.step)
             self.step += 1
-            self.elapsed_s = before + time.monotonic() - began
+            self.elapsed_s = before + losses.elapsed_s
             if self.step % 100 == 0:
-                per_step_s = self.config.batch_size * self.config.item_samples / 16000.0
-                speed = len(losses) * per_step_s / (time.monotonic() - began)
-                self.progress(
-                    f"step {self.step}  {100 * done:.1f} %  loss {np.mean(losses[-100:]):.4f}"
-                    f"  {speed:.1f} audio-seconds per second"
-                )
-            if self.step % self.config.validate_every == 0 and self._fraction_done() < 1.0:
+                step_s = self.config.batch_size * self.config.item_samples / 16000.0
+                self.progress(losses.line(self.step, done, step_s))
+            if self.step % self.config.validate_every == 0:
                 self._validate_and_keep(losses, scorer)
-                if 0 < self.config.patience <= self.history.stale(self.metric):
-                    self.progress(f"no better validation in {self.config.patience}: ending early")
+                if self.validations.exhausted():
                     break
-        return losses
 
-    def _validate_and_keep(self, losses: list[float], scorer: Scorer) -> dict[str, float]:
-        metrics = self.validate(scorer)
-        loss = float(np.mean(losses[-500:])) if losses else math.nan
-        entry = {"step": self.step, "loss": loss, **metrics}
-        self.history.append(entry)
-        mark = ""
-        weights = self.output / "weights.npz"
-        if metrics[self.metric] > self.best or not weights.is_file():
-            score = metrics[self.metric]
-            self.best = score if math.isfinite(score) else self.best
-            save_weights(self.averaged, weights)
-            mark = "  best, kept"
-        self._save_checkpoint()
-        pesq = f"PESQ-WB {metrics['pesq_wb']:.3f}  " if "pesq_wb" in metrics else ""
-        self.progress(
-            f"step {self.step}  validation {pesq}SI-SDR {metrics['si_sdr_db']:.2f} dB{mark}"
+    def _validate_and_keep(self, losses: StepLosses, scorer: Scorer) -> None:
+        entry = {"step": self.step, "loss": losses.mean(500), **self.validate(scorer)}
+        self.best = self.validations.record(
+            entry, self.best, lambda path: save_weights(self.averaged, path)
         )
-        return metrics
+        self._save_checkpoint()

@@ -43,8 +43,12 @@ def make_calibration(data: Path, output: Path, *, items: int, seed: int) -> None
 @click.command()
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="Data folder.")
 @click.option("--output", type=click.Path(path_type=Path), required=True, help="FLAC to write.")
-@click.option("--items", default=10, show_default=True, help="Number of mixes.")
-@click.option("--seed", default=2026, show_default=True, help="Seed of the mixes.")
+@click.option(
+    "--items", type=click.IntRange(min=1), default=10, show_default=True, help="Number of mixes."
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=2026, show_default=True, help="Seed of the mixes."
+)
 def main(data: Path, output: Path, items: int, seed: int) -> None:
     """Writes the calibration recording."""
     make_calibration(data, output, items=items, seed=seed)

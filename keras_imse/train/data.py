@@ -1,17 +1,19 @@
 """Training material: speech and noise folders, mixed on the fly, or clean/noisy pairs.
 
 A data folder has either ``speech/`` and ``noise/`` or ``clean/`` and ``noisy/`` (pairs by file
-name). A ``speech_meta.csv`` / ``noise_meta.csv`` beside them with columns ``path``, ``split``
-(``train`` / ``val``) and, for noise, ``type`` decides the split and balances noise types;
-otherwise every tenth file by name is for validation.
+name); speech beside pairs needs noise too, else it is not used. A ``speech_meta.csv`` /
+``noise_meta.csv`` / ``noisy_meta.csv`` beside them with columns ``path``, ``split`` (``train`` /
+``val``, or ``test``, which is never read) and, for noise, ``type`` decides the split and balances
+noise types; otherwise every tenth file by name is for validation.
 """
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +28,8 @@ from keras_imse.train import augment
 Array = NDArray[np.float32]
 
 SUFFIXES = (".wav", ".flac")
+
+SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -43,9 +47,19 @@ class Corpus:
     pairs: tuple[tuple[Array, Array], ...]
 
     @property
+    def mixable(self) -> tuple[Array, ...]:
+        """Clean recordings that there is noise for."""
+        return self.speech if self.noise else ()
+
+    @property
+    def items(self) -> int:
+        """Recordings that training items are made of."""
+        return len(self.pairs) + len(self.mixable)
+
+    @property
     def seconds(self) -> float:
-        """Seconds of clean speech at 16 kHz."""
-        clean = [*self.speech, *(pair[0] for pair in self.pairs)]
+        """Seconds of clean speech at 16 kHz that training items are made of."""
+        clean = [*self.mixable, *(pair[0] for pair in self.pairs)]
         return sum(len(x) for x in clean) / 16000.0
 
 
@@ -71,16 +85,47 @@ def _listed(
     """Returns (path, type) of the recordings of a split whose licence starts as one of those."""
     meta = root / f"{kind}_meta.csv"
     if meta.is_file():
-        with meta.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
         return [
-            (root / r["path"], r.get("type", kind))
-            for r in rows
-            if r["split"] == split and r.get("license", "").startswith(licences)
+            (root / r["path"], r.get("type") or kind)
+            for r in _rows(meta, kind)
+            if r["split"] == split and (r.get("license") or "").startswith(licences)
         ]
     files = sorted(f for f in (root / kind).rglob("*") if f.suffix.lower() in SUFFIXES)
     chosen = [f for i, f in enumerate(files) if (i % 10 == 9) == (split == "val")]
     return [(f, f.parent.name) for f in chosen]
+
+
+def _rows(meta: Path, kind: str) -> list[dict[str, str]]:
+    """Reads the table of the recordings of a kind.
+
+    Raises:
+        TrainingError: It is no such table, a row has no split, or a noisy recording is not where
+            its clean partner could be found.
+    """
+    try:
+        with meta.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file)
+            rows = [(reader.line_num, row) for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise TrainingError(f"'{meta}' cannot be read: {error}") from error
+    for column in ("path", "split"):
+        if column not in (reader.fieldnames or ()):
+            raise TrainingError(
+                f"'{meta}' has no column '{column}'",
+                hint="columns: path, split, and for noise type",
+            )
+    for line, row in rows:
+        split, path = row["split"] or "", row["path"] or ""
+        if split not in SPLITS:
+            raise TrainingError(
+                f"'{meta}' line {line}: split '{split}', expected one of {', '.join(SPLITS)}"
+            )
+        if not path or (kind == "noisy" and not Path(path).is_relative_to(kind)):
+            raise TrainingError(
+                f"'{meta}' line {line}: path '{path}', expected that of a recording"
+                + (" inside noisy/" if kind == "noisy" else "")
+            )
+    return [row for _, row in rows]
 
 
 def _check_partners(root: Path) -> None:
@@ -88,7 +133,11 @@ def _check_partners(root: Path) -> None:
     if (root / "noisy_meta.csv").is_file():
         return
     names = {
-        kind: {f.relative_to(root / kind) for f in (root / kind).rglob("*") if f.suffix in SUFFIXES}
+        kind: {
+            f.relative_to(root / kind)
+            for f in (root / kind).rglob("*")
+            if f.suffix.lower() in SUFFIXES
+        }
         for kind in ("clean", "noisy")
     }
     alone = sorted(names["clean"] - names["noisy"])
@@ -259,8 +308,7 @@ class Mixer:
     def item(self) -> tuple[Array, Array]:
         """Returns one ``(clean, noisy)`` item of ``samples`` samples each."""
         rng, corpus = self.rng, self.corpus
-        total = len(corpus.speech) + len(corpus.pairs)
-        if rng.random() < len(corpus.pairs) / total:
+        if rng.random() < len(corpus.pairs) / corpus.items:
             clean, noisy = corpus.pairs[int(rng.integers(len(corpus.pairs)))]
             both = np.stack([clean, noisy])
             if both.shape[1] < self.samples:
@@ -310,20 +358,38 @@ class Mixer:
         return np.stack([i[0] for i in items]), np.stack([i[1] for i in items])
 
 
-def background_batches(mixer: Mixer, size: int, depth: int = 6) -> Iterator[tuple[Array, Array]]:
-    """Yields batches mixed ahead of the training step in a thread of their own."""
+def background_batches(
+    mixer: Mixer, size: int, depth: int = 6
+) -> Generator[tuple[Array, Array], None, None]:
+    """Yields batches mixed ahead of the training step in a thread of their own.
+
+    The thread ends when the generator is closed.
+    """
     ready: queue.Queue[tuple[Array, Array] | Exception] = queue.Queue(depth)
+    stop = threading.Event()
 
     def work() -> None:
-        try:
-            while True:
-                ready.put(mixer.batch(size))
-        except Exception as error:  # noqa: BLE001 - handed to the consumer, which raises it
-            ready.put(error)
+        entry: tuple[Array, Array] | Exception
+        while not stop.is_set():
+            try:
+                entry = mixer.batch(size)
+            except Exception as error:  # noqa: BLE001 - handed to the consumer, which raises it
+                entry = error
+            while not stop.is_set():
+                with contextlib.suppress(queue.Full):
+                    ready.put(entry, timeout=0.1)
+                    break
+            if isinstance(entry, Exception):
+                return
 
-    threading.Thread(target=work, daemon=True).start()
-    while True:
-        entry = ready.get()
-        if isinstance(entry, Exception):
-            raise entry
-        yield entry
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        while True:
+            entry = ready.get()
+            if isinstance(entry, Exception):
+                raise entry
+            yield entry
+    finally:
+        stop.set()
+        thread.join()

@@ -8,9 +8,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from imse_mcu.core.files import write_text
 from keras_imse.errors import TrainingError
 
 COLUMNS = {"step": "step", "loss": "loss", "pesq_wb": "PESQ-WB", "si_sdr_db": "SI-SDR dB"}
+
+
+def finite_or_none(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns numbers as JSON takes them: those that are not finite become None."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in values.items()
+    }
 
 
 class History:
@@ -22,12 +31,31 @@ class History:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._entries: list[dict[str, Any]] | None = None
+
+    def resume(self, step: int) -> None:
+        """Goes on after a step; what the file says of later ones is of a run that was given up.
+
+        The file stays as it is until the next validation.
+
+        Args:
+            step: Steps made so far, 0 for a new run.
+
+        Raises:
+            TrainingError: A line is no JSON object.
+        """
+        entries = self._read() if step else []
+        self._entries = [entry for entry in entries if entry.get("step", 0) <= step]
 
     def append(self, entry: Mapping[str, float]) -> None:
-        """Adds one validation; values that are not finite become ``null``."""
-        finite = {k: v if math.isfinite(v) else None for k, v in entry.items()}
-        with self.path.open("a", encoding="utf-8") as log:
-            log.write(json.dumps(finite) + "\n")
+        """Adds one validation; values that are not finite become ``null``.
+
+        Raises:
+            TrainingError: A line of the file is no JSON object.
+            FileWriteError: It cannot be written.
+        """
+        self._entries = [*self.entries(), finite_or_none(entry)]
+        write_text(self.path, "".join(json.dumps(entry) + "\n" for entry in self._entries))
 
     def entries(self) -> list[dict[str, Any]]:
         """Returns all validations.
@@ -35,13 +63,20 @@ class History:
         Raises:
             TrainingError: A line is no JSON object.
         """
+        if self._entries is None:
+            self._entries = self._read()
+        return self._entries
+
+    def _read(self) -> list[dict[str, Any]]:
         if not self.path.is_file():
             return []
         entries = []
-        for number, line in enumerate(self.path.read_text("utf-8").splitlines(), 1):
+        for number, line in enumerate(self.path.read_text("utf-8").splitlines(keepends=True), 1):
             try:
                 entry = json.loads(line)
             except ValueError as error:
+                if not line.endswith("\n"):
+                    break  # its writing was interrupted
                 raise TrainingError(
                     f"'{self.path}' line {number} is no JSON: {error}",
                     hint="remove the line, or give another --output",

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import math
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,16 +13,16 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from imse_mcu.core.files import write_text
 from imse_mcu.core.metrics import si_sdr_db
 from keras_imse.enhance_imse import enhance
 from keras_imse.errors import TrainingError
 from keras_imse.imse_config import ImseConfig, check_frames
 from keras_imse.layers.offline import spectrum
 from keras_imse.models.imse import build_imse
+from keras_imse.train.checkpoints import RunCheckpoints
 from keras_imse.train.data import Array, Corpus, Mixer, background_batches, load_corpus
 from keras_imse.train.discriminator import MetricDiscriminator, pesq_score
-from keras_imse.train.history import History
+from keras_imse.train.history import finite_or_none
 from keras_imse.train.imse_losses import (
     PolarSpectrum,
     complex_loss,
@@ -32,13 +31,15 @@ from keras_imse.train.imse_losses import (
     time_loss,
 )
 from keras_imse.train.imse_settings import ImseTrainingConfig
-from keras_imse.train.metrics import validation_pesq
-from keras_imse.train.settings import MAX_UNUSABLE_STEPS
+from keras_imse.train.metrics import mean_of_known, validation_pesq
+from keras_imse.train.run import StepLosses, Validations, validation_items, write_settings
 from keras_imse.weights import load_imse_weights, save_imse_weights
 
-WEIGHTS_FILE = "weights.npz"
 _GRADIENT_LIMIT = 10.0
 _VALIDATION_SAMPLES = 64_000
+
+#: The shortest item that PESQ, and so the discriminator, can score.
+_SCORED_S = 0.25
 
 
 class ImseTrainer:
@@ -53,7 +54,7 @@ class ImseTrainer:
         progress: Called with one line of text now and then.
 
     Raises:
-        TrainingError: The data cannot be used or the settings do not fit.
+        TrainingError: The data or the checkpoint cannot be used, or the settings do not fit.
         ConfigError: The item length does not suit the network.
     """
 
@@ -70,11 +71,18 @@ class ImseTrainer:
         check_frames(config.segment_frames)
         self.model_config, self.config, self.output = model_config, config, output
         self.audio, self.progress = model_config.audio, progress
-        self.history = History(output / "log.jsonl")
+        self.validations = Validations(output, "pesq_wb", config.patience, progress)
+        self.history = self.validations.history
         self.samples = (config.segment_frames - 1) * self.audio.hop
         if self.samples < self.audio.n_fft:
             raise TrainingError(
                 f"items of {config.segment_frames} frames are shorter than one window"
+            )
+        if config.discriminator and self.samples < _SCORED_S * self.audio.sample_rate_hz:
+            raise TrainingError(
+                f"items of {config.segment_frames} frames are too short for the discriminator: "
+                f"PESQ needs {_SCORED_S:g} s",
+                hint="use more --segment-frames, or --no-discriminator",
             )
         train, val = load_corpus(data, "train"), load_corpus(data, "val")
         progress(f"training speech {train.seconds / 60:.1f} min, validation {val.seconds / 60:.1f}")
@@ -90,17 +98,19 @@ class ImseTrainer:
             self.optimizers.append(self._optimizer(self.discriminator.trainable_variables))
         self.step = tf.Variable(0, dtype=tf.int64)
         self.best = tf.Variable(-math.inf, dtype=tf.float64)
-        self.steps_per_epoch = max(1, _items(train) // config.batch_size)
+        self.steps_per_epoch = max(1, train.items // config.batch_size)
         parts: dict[str, Any] = {"model": self.model, "step": self.step, "best": self.best}
         parts |= {f"optimizer_{i}": optimizer for i, optimizer in enumerate(self.optimizers)}
         if self.discriminator is not None:
             parts["discriminator"] = self.discriminator
-        self.checkpoints = tf.train.CheckpointManager(
-            tf.train.Checkpoint(**parts), str(output / "checkpoint"), max_to_keep=2
+        self.checkpoints = RunCheckpoints(
+            output / "checkpoint",
+            {"model": model_config.to_json(), "discriminator": config.discriminator},
+            **parts,
         )
-        if self.checkpoints.latest_checkpoint:
-            self.checkpoints.restore_or_initialize()
+        if self.checkpoints.restore():
             progress(f"resuming at step {int(self.step)}, epoch {self.epoch}")
+        self.history.resume(int(self.step))
         self.mixer = Mixer(train, self.samples, config.seed + 1 + int(self.step))
         self.validation = _validation_items(val, config.validation_items)
         self._generator_step = tf.function(self._generator_step_eager)
@@ -177,7 +187,8 @@ class ImseTrainer:
             optimizer.learning_rate.assign(self.config.rate(self.epoch))
         clean, noisy = level(clean, noisy)
         loss, magnitude, waves = self._generator_step(tf.constant(clean), tf.constant(noisy))
-        if self.discriminator is not None:
+        # A network that returned no numbers has nothing to be scored.
+        if self.discriminator is not None and math.isfinite(float(loss)):
             rate = self.audio.sample_rate_hz
             scores = [
                 pesq_score(validation_pesq(a, b, rate))
@@ -195,7 +206,10 @@ class ImseTrainer:
         return float(loss)
 
     def validate(self) -> dict[str, float]:
-        """Returns mean PESQ-WB and SI-SDR on the validation recordings."""
+        """Returns mean PESQ-WB and SI-SDR on the validation recordings.
+
+        PESQ leaves out recordings that it finds no speech in; NaN if that is all of them.
+        """
         pesqs, ratios = [], []
         for clean, noisy in self.validation:
             enhanced = enhance(
@@ -203,7 +217,7 @@ class ImseTrainer:
             )
             pesqs.append(validation_pesq(clean, enhanced, self.audio.sample_rate_hz))
             ratios.append(si_sdr_db(clean, enhanced))
-        return {"pesq_wb": float(np.nanmean(pesqs)), "si_sdr_db": float(np.mean(ratios))}
+        return {"pesq_wb": mean_of_known(pesqs), "si_sdr_db": float(np.mean(ratios))}
 
     def _network(self, features: Array) -> dict[str, Array]:
         outputs = self._infer(tf.constant(features))
@@ -213,63 +227,53 @@ class ImseTrainer:
         """Trains to the end of the schedule.
 
         Returns:
-            Summary: steps, epochs, best validation metrics.
+            Summary: steps, epochs, best validation PESQ-WB, last metrics; None for those unknown.
 
         Raises:
-            TrainingError: The run diverged; the last checkpoint is kept.
+            TrainingError: Mixing failed or the run diverged; the last checkpoint is kept.
         """
         self.output.mkdir(parents=True, exist_ok=True)
         settings = {"model": self.model_config.to_json(), "training": asdict(self.config)}
-        write_text(
-            self.output / "training.json", json.dumps(settings, indent=1, sort_keys=True) + "\n"
-        )
-        metrics: dict[str, float] = {}
-        losses: list[float] = []
-        unusable, began = 0, time.monotonic()
-        last = self.config.epochs * self.steps_per_epoch
-        if int(self.step) < last:
-            for clean, noisy in background_batches(self.mixer, self.config.batch_size):
-                loss = self.train_step(clean, noisy)
-                unusable = 0 if math.isfinite(loss) else unusable + 1
-                if unusable == MAX_UNUSABLE_STEPS:
-                    raise TrainingError(
-                        f"loss not finite in {unusable} steps up to step {int(self.step)}",
-                        hint="lower --learning-rate; the last checkpoint is kept",
-                    )
-                losses += [loss] if not unusable else []
-                if int(self.step) % self.steps_per_epoch == 0:
-                    recent = float(np.mean(losses[-self.steps_per_epoch :])) if losses else math.nan
-                    minutes = (time.monotonic() - began) / 60
-                    self.progress(f"epoch {self.epoch}  loss {recent:.4f}  {minutes:.1f} min")
-                    if self.epoch % self.config.validate_every == 0 or int(self.step) >= last:
-                        metrics = self._validate_and_keep(recent)
-                        if 0 < self.config.patience <= self.history.stale("pesq_wb"):
-                            self.progress("no better validation any more: stopping here")
-                            break
-                if int(self.step) >= last:
-                    break
-        return {
-            "steps": int(self.step),
-            "epochs": self.epoch,
-            "best_pesq_wb": float(self.best),
-            **metrics,
-        }
+        write_settings(self.output, settings)
+        losses = StepLosses()
+        if int(self.step) < self._last_step and not self.validations.exhausted():
+            with contextlib.closing(
+                background_batches(self.mixer, self.config.batch_size)
+            ) as batches:
+                self._train(batches, losses)
+        if not self.validations.up_to_date(int(self.step)):
+            self._validate_and_keep(losses)
+        summary = {"steps": int(self.step), "epochs": self.epoch, "best_pesq_wb": float(self.best)}
+        return finite_or_none({**summary, **self.validations.last_metrics()})
 
-    def _validate_and_keep(self, loss: float) -> dict[str, float]:
-        metrics = self.validate()
-        entry = {"step": int(self.step), "epoch": self.epoch, "loss": loss, **metrics}
-        self.history.append(entry)
-        mark = ""
-        if metrics["pesq_wb"] > float(self.best):
-            self.best.assign(metrics["pesq_wb"])
-            save_imse_weights(self.model, self.output / WEIGHTS_FILE, self.model_config)
-            mark = "  best, kept"
-        self.checkpoints.save()
-        self.progress(
-            f"epoch {self.epoch}  validation PESQ-WB {metrics['pesq_wb']:.3f}  "
-            f"SI-SDR {metrics['si_sdr_db']:.2f} dB{mark}"
+    @property
+    def _last_step(self) -> int:
+        return self.config.epochs * self.steps_per_epoch
+
+    def _train(self, batches: Iterator[tuple[Array, Array]], losses: StepLosses) -> None:
+        while int(self.step) < self._last_step:
+            loss = self.train_step(*next(batches))
+            losses.add(loss, int(self.step))
+            if int(self.step) % self.steps_per_epoch:
+                continue
+            recent = losses.mean(self.steps_per_epoch)
+            minutes = losses.elapsed_s / 60
+            self.progress(f"epoch {self.epoch}  loss {recent:.4f}  {minutes:.1f} min")
+            if self.epoch % self.config.validate_every == 0:
+                self._validate_and_keep(losses)
+                if self.validations.exhausted():
+                    break
+
+    def _validate_and_keep(self, losses: StepLosses) -> None:
+        loss = losses.mean(self.steps_per_epoch)
+        entry = {"step": int(self.step), "epoch": self.epoch, "loss": loss, **self.validate()}
+        best = self.validations.record(
+            entry,
+            float(self.best),
+            lambda path: save_imse_weights(self.model, path, self.model_config),
         )
-        return metrics
+        self.best.assign(best)
+        self.checkpoints.save()
 
 
 def level(clean: Array, noisy: Array) -> tuple[Array, Array]:
@@ -287,21 +291,20 @@ def level(clean: Array, noisy: Array) -> tuple[Array, Array]:
     return (clean * factor).astype(np.float32), (noisy * factor).astype(np.float32)
 
 
-def _items(corpus: Corpus) -> int:
-    return len(corpus.pairs) + len(corpus.speech)
-
-
 def _polar(values: tf.Tensor) -> PolarSpectrum:
     return PolarSpectrum(values[..., 0], values[..., 1])
 
 
 def _update(optimizer: Any, tape: tf.GradientTape, loss: tf.Tensor, variables: Any) -> tf.Tensor:
-    """Applies gradients; one that is not finite is dropped whole, and the loss becomes NaN."""
+    """Applies gradients; those that are not finite change nothing, and the loss becomes NaN."""
     gradients, norm = tf.clip_by_global_norm(tape.gradient(loss, variables), _GRADIENT_LIMIT)
-    finite = tf.math.is_finite(norm)
-    safe = [tf.where(finite, gradient, 0.0) for gradient in gradients]
-    optimizer.apply_gradients(zip(safe, variables, strict=True))
-    return tf.where(finite, loss, float("nan"))
+
+    def update() -> tf.Tensor:
+        optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        return tf.identity(loss)
+
+    finite = tf.math.is_finite(norm) & tf.math.is_finite(loss)
+    return tf.cond(finite, update, lambda: tf.constant(math.nan))
 
 
 def _validation_items(corpus: Corpus, most: int) -> list[tuple[Array, Array]]:
@@ -310,10 +313,4 @@ def _validation_items(corpus: Corpus, most: int) -> list[tuple[Array, Array]]:
         count = len(corpus.pairs)
         chosen = np.linspace(0, count - 1, min(most, count)).round().astype(int)
         return [corpus.pairs[index] for index in chosen]
-    mixer = Mixer(corpus, _VALIDATION_SAMPLES, 1234)
-    items: list[tuple[Array, Array]] = []
-    while len(items) < most:
-        clean, noisy = mixer.item()
-        if np.mean(clean**2) > 0 and np.any(noisy != clean):
-            items.append((clean, noisy))
-    return items
+    return validation_items(Mixer(corpus, _VALIDATION_SAMPLES, 1234), most)

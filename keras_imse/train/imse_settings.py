@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from keras_imse.errors import TrainingError
+from keras_imse.train.settings import check_range
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,10 @@ class ImseTrainingConfig:
     losses: ImseLossWeights = field(default_factory=ImseLossWeights)
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "validate_every", "validation_items"):
-            if getattr(self, name) < 1:
-                raise TrainingError(f"{name} is {getattr(self, name)}, expected 1 or more")
+        check_range(self, ("epochs", "batch_size", "validate_every", "validation_items"), 1)
+        check_range(self, ("beta_1", "beta_2", "decay"), 0, 1)
+        check_range(self, ("weight_decay", "patience", "seed"), 0)
+        check_range(self.losses, tuple(asdict(self.losses)), 0)
         if not self.learning_rate > 0:
             raise TrainingError(f"learning rate {self.learning_rate:g}, expected more than 0")
 

@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 
 from keras_imse import audio
 from keras_imse.config import FrontendConfig
+from keras_imse.errors import TrainingError
 from keras_imse.train.data import Array
 
-MAX_UNUSABLE_STEPS = 5
-"""Consecutive steps without a finite gradient after which a run has diverged."""
+
+def check_range(settings: Any, names: Sequence[str], low: float, high: float = math.inf) -> None:
+    """Refuses settings that are out of range.
+
+    Args:
+        settings: What has them as attributes.
+        names: The attributes.
+        low: Smallest value.
+        high: Largest value.
+
+    Raises:
+        TrainingError: One is smaller, larger or not finite.
+    """
+    for name in names:
+        value = getattr(settings, name)
+        if not (low <= value <= high and math.isfinite(value)):
+            expected = f"{low:g} or more" if high == math.inf else f"{low:g} to {high:g}"
+            raise TrainingError(f"{name} is {value}, expected {expected}")
 
 
 @dataclass(frozen=True)
@@ -75,6 +95,34 @@ class TrainingConfig:
     low_end: float = 0.5
     variety: float = 0.5
     losses: LossWeights = field(default_factory=LossWeights)
+
+    def __post_init__(self) -> None:
+        at_least_one = ("steps", "batch_size", "item_samples", "warmup_steps", "validate_every")
+        check_range(self, (*at_least_one, "validation_items"), 1)
+        check_range(self, ("minutes", "weight_decay", "patience", "seed"), 0)
+        check_range(self, ("average", "near_clean", "low_end", "variety"), 0, 1)
+        check_range(self.losses, tuple(asdict(self.losses)), 0)
+        if not self.learning_rate > 0:
+            raise TrainingError(f"learning rate {self.learning_rate:g}, expected more than 0")
+
+    def fraction_done(self, step: int, elapsed_s: float) -> float:
+        """How far the schedule is; 1 or more at its end.
+
+        Args:
+            step: Steps made.
+            elapsed_s: What they took.
+        """
+        return elapsed_s / (60.0 * self.minutes) if self.minutes > 0 else step / self.steps
+
+    def rate(self, step: int, done: float) -> float:
+        """Learning rate of a step: linear warm-up, then half a cosine.
+
+        Args:
+            step: Steps made before.
+            done: What :meth:`fraction_done` says.
+        """
+        warm = min(1.0, (step + 1) / self.warmup_steps)
+        return max(self.learning_rate * warm * (0.5 + 0.5 * math.cos(math.pi * done)), 1e-6)
 
 
 def training_inputs(

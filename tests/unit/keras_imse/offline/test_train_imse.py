@@ -166,6 +166,51 @@ def test_training_keeps_the_best_on_validation_and_resumes(pairs_dir: Path, tmp_
     assert float(resumed.best) == best["pesq_wb"]
 
 
+@pytest.mark.parametrize("poison", [np.nan, np.inf])
+def test_an_update_that_is_not_finite_changes_nothing(poison: float) -> None:
+    import tensorflow as tf
+    import tf_keras
+
+    from keras_imse.train.imse_loop import _update
+
+    weight = tf.Variable([1.0, 2.0])
+    optimizer = tf_keras.optimizers.AdamW(1e-2, weight_decay=0.1)
+    optimizer.build([weight])
+    before = []
+    for factor in (1.0, poison):
+        before = [v.numpy() for v in (weight, *optimizer.variables)]
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(weight * weight * factor)
+        loss = _update(optimizer, tape, loss, [weight])
+        assert np.isfinite(loss) == np.isfinite(factor)
+    for variable, old in zip((weight, *optimizer.variables), before, strict=True):
+        np.testing.assert_array_equal(variable, old)
+    assert np.all(weight.numpy() < [1.0, 2.0])
+
+
+def test_a_network_that_fell_silent_trains_on(
+    pairs_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PESQ of silence is the lowest, of no numbers none: neither ends the run."""
+    import tensorflow as tf
+
+    from keras_imse.train.imse_loop import ImseTrainer
+
+    settings = ImseTrainingConfig(batch_size=2, segment_frames=300, validation_items=1)
+    trainer = ImseTrainer(SMALL, settings, pairs_dir, tmp_path, progress=lambda _: None)
+    clean, noisy = trainer.mixer.batch(2)
+    magnitude = tf.ones([2, 300, trainer.audio.bands])
+    seen = []
+    monkeypatch.setattr(trainer, "_discriminator_step", lambda *given: seen.append(given))
+    for loss, wave in ((1.0, 0.0), (np.nan, np.nan)):
+        made = (tf.constant(loss), magnitude, tf.fill(clean.shape, wave))
+        monkeypatch.setattr(trainer, "_generator_step", lambda *_, made=made: made)
+        np.testing.assert_equal(trainer.train_step(clean, noisy), loss)
+    ((_, _, scores, known),) = seen
+    np.testing.assert_allclose(scores, 0.0, atol=1e-3)
+    assert np.all(known.numpy() == 1.0)
+
+
 def test_unusable_settings_are_one_error(pairs_dir: Path, tmp_path: Path) -> None:
     from keras_imse.train.imse_loop import ImseTrainer
 
@@ -173,6 +218,8 @@ def test_unusable_settings_are_one_error(pairs_dir: Path, tmp_path: Path) -> Non
         ImseTrainer(ImseConfig(), ImseTrainingConfig(segment_frames=30), pairs_dir, tmp_path)
     with pytest.raises(TrainingError, match="shorter than one window"):
         ImseTrainer(ImseConfig(), ImseTrainingConfig(segment_frames=4), pairs_dir, tmp_path)
+    with pytest.raises(TrainingError, match="40 frames are too short for the discriminator"):
+        ImseTrainer(ImseConfig(), ImseTrainingConfig(segment_frames=40), pairs_dir, tmp_path)
     with pytest.raises(TrainingError, match="epochs is 0"):
         ImseTrainingConfig(epochs=0)
 
@@ -185,6 +232,7 @@ def test_unusable_settings_are_one_error(pairs_dir: Path, tmp_path: Path) -> Non
         (["--epochs", "3"], "--epochs is no setting of model imse-stream"),
         (["--no-discriminator"], "--no-discriminator is no setting of model imse-stream"),
         (["--model", "imse", "--fine-tune", "shipped"], "no weights ship for model 'imse'"),
+        (["--seed", "-1"], "-1 is not in the range"),
     ],
 )
 def test_settings_of_the_other_family_are_refused(

@@ -34,6 +34,33 @@ def test_table_marks_the_weights_that_are_kept(tmp_path: Path) -> None:
     assert lines[3].split()[2] == "-"
 
 
+def test_a_resumed_run_goes_on_after_its_checkpoint(tmp_path: Path) -> None:
+    before = filled(tmp_path, [1.5, 1.9, 1.7])
+    history = History(before.path)
+    history.resume(20)
+    assert [entry["step"] for entry in history.entries()] == [10, 20]
+    assert len(before.path.read_text("utf-8").splitlines()) == 3
+    history.append({"step": 30, "pesq_wb": 1.6})
+    assert [entry["pesq_wb"] for entry in History(before.path).entries()] == [1.5, 1.9, 1.6]
+
+
+def test_a_new_run_starts_a_new_log(tmp_path: Path) -> None:
+    path = filled(tmp_path, [1.5, 1.9, 1.7]).path
+    history = History(path)
+    history.resume(0)
+    assert history.stale("pesq_wb") == 0
+    history.append({"step": 10, "pesq_wb": 1.1})
+    assert [entry["pesq_wb"] for entry in History(path).entries()] == [1.1]
+
+
+def test_a_torn_last_line_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_text('{"step": 1, "pesq_wb": 1.0}\n{"step": 2, "pe', "utf-8")
+    history = History(path)
+    history.append({"step": 2, "pesq_wb": 2.0})
+    assert [entry["step"] for entry in History(path).entries()] == [1, 2]
+
+
 @pytest.mark.parametrize("line", ["{", "3"])
 def test_a_damaged_log_is_named(tmp_path: Path, line: str) -> None:
     (tmp_path / "log.jsonl").write_text(f'{{"step": 1}}\n{line}\n', "utf-8")

@@ -104,7 +104,7 @@ def test_unusable_batches_are_dropped_and_divergence_ends_the_run(
         trainer.run()
     assert all(np.isfinite(w).all() for w in trainer.model.weights + trainer.averaged.weights)
     for weight, old in zip(trainer.model.trainable_variables, before, strict=True):
-        np.testing.assert_allclose(weight, old, atol=1e-3)
+        np.testing.assert_array_equal(weight, old)
 
 
 def test_training_learns_and_resumes(
@@ -148,8 +148,39 @@ def test_ends_early_when_validation_no_longer_improves(
     trainer = Trainer(small_config, run, corpus_dir, tmp_path, progress=lines.append)
     monkeypatch.setattr(trainer, "_train_step", lambda *_: 1.0)
     monkeypatch.setattr(trainer, "validate", lambda: {"pesq_wb": 1.5, "si_sdr_db": 3.0})
-    assert trainer.run()["steps"] == 3
-    assert any("ending early" in line for line in lines)
+    first = trainer.run()
+    assert first["steps"] == 3
+    assert sum("ending early" in line for line in lines) == 1
+    # Run again it is at its end: no step, no other validation, the same answer.
+    assert trainer.run() == first
+    assert [entry["step"] for entry in trainer.history.entries()] == [1, 2, 3]
+
+
+def test_a_checkpoint_of_another_model_is_refused(
+    corpus_dir: Path, small_config: StreamConfig, tmp_path: Path
+) -> None:
+    run = TrainingConfig(batch_size=1, item_samples=3200, validation_items=1)
+    Trainer(small_config, run, corpus_dir, tmp_path, progress=lambda _: None).checkpoints.save()
+    other = dataclasses.replace(small_config, window_frames=7)
+    with pytest.raises(TrainingError, match="is of another model"):
+        Trainer(other, run, corpus_dir, tmp_path, progress=lambda _: None)
+
+
+def test_weights_are_kept_even_without_any_score(
+    corpus_dir: Path, small_config: StreamConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = TrainingConfig(
+        steps=2, batch_size=1, item_samples=3200, validate_every=1, validation_items=1
+    )
+    trainer = Trainer(small_config, run, corpus_dir, tmp_path, progress=lambda _: None)
+    monkeypatch.setattr(trainer, "_train_step", lambda *_: 1.0)
+    monkeypatch.setattr(trainer, "validate", lambda: {"pesq_wb": np.nan, "si_sdr_db": 3.0})
+    summary = trainer.run()
+    assert (tmp_path / "weights.npz").is_file()
+    assert (summary["pesq_wb"], summary["best_pesq_wb"]) == (None, None)
+    json.dumps(summary, allow_nan=False)
+    # The last step was one with a validation: there is no second one of it.
+    assert [entry["step"] for entry in trainer.history.entries()] == [1, 2]
 
 
 def test_the_perceptual_loss_is_refused(

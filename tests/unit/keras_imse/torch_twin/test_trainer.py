@@ -208,7 +208,28 @@ def test_the_schedule_follows_the_clock_when_asked(
     trainer = make(small_config, corpus_dir, tmp_path, minutes=2.0)
     trainer.elapsed_s = 60.0
     assert trainer._fraction_done() == 0.5
-    assert trainer._rate(0.5) == pytest.approx(0.5 * RUN.learning_rate / RUN.warmup_steps)
+
+
+def test_a_run_at_its_end_stays_there_and_a_new_one_starts_anew(
+    corpus_dir: Path, small_config: StreamConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TorchTrainer, "train_step", lambda *_: 1.0)
+    scores = iter([3.0, 2.0, 2.0, 1.0])
+    monkeypatch.setattr(TorchTrainer, "validate", lambda *_: {"si_sdr_db": next(scores)})
+
+    def steps() -> list[int]:
+        lines = (tmp_path / "log.jsonl").read_text("utf-8").splitlines()
+        return [json.loads(line)["step"] for line in lines]
+
+    run = {"validate_every": 1, "patience": 2, "steps": 9}
+    first = make(small_config, corpus_dir, tmp_path, **run).run()
+    assert (first["steps"], first["best"], steps()) == (3, 3.0, [1, 2, 3])
+    assert make(small_config, corpus_dir, tmp_path, **run).run() == first
+    assert steps() == [1, 2, 3]
+
+    (tmp_path / "checkpoint.pt").unlink()
+    anew = make(small_config, corpus_dir, tmp_path, **{**run, "steps": 1}).run()
+    assert (anew["best"], steps()) == (1.0, [1])
 
 
 @pytest.mark.parametrize("case", ["garbage", "other model", "other metric"])
