@@ -156,6 +156,7 @@ def _parse_region(table: Table) -> MemoryRegion:
         description=table.string("description"),
         source=table.string("source"),
         external=table.boolean("external") if table.has("external") else False,
+        loaded=table.boolean("loaded") if table.has("loaded") else False,
     )
     if region.end > 0x1_0000_0000:
         raise table.fail("size_kib", "a region inside the 32-bit address space")

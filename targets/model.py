@@ -48,6 +48,8 @@ class MemoryRegion:
         description: One line for people.
         source: Where origin and size are documented.
         external: Whether it is a memory chip on the board that start-up has to set up.
+        loaded: Whether it is RAM in which a debugger or a first stage puts the image, as a chip
+            without flash has it: a reset does not start what lies there.
     """
 
     name: str
@@ -58,6 +60,7 @@ class MemoryRegion:
     description: str
     source: str
     external: bool = False
+    loaded: bool = False
 
     @property
     def end(self) -> int:
@@ -84,6 +87,7 @@ class MemoryRegion:
             "description": self.description,
             "source": self.source,
             "external": self.external,
+            "loaded": self.loaded,
         }
 
 

@@ -8,6 +8,7 @@ tell the failures apart; the exit status alone does not.
 from __future__ import annotations
 
 import re
+import struct
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -84,6 +85,29 @@ class FlashImage:
     hex: Path
 
 
+VTOR = 0xE000_ED08
+THUMB_XPSR = 1 << 24
+"""XPSR of a processor that handles no exception."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The first two words of a vector table.
+
+    Attributes:
+        stack: Stack pointer.
+        reset: Address of the reset handler, with the Thumb bit.
+    """
+
+    stack: int
+    reset: int
+
+    @property
+    def pc(self) -> int:
+        """Address of the reset handler's first instruction."""
+        return self.reset & ~1
+
+
 @dataclass(frozen=True)
 class FlashRequest:
     """What to do.
@@ -104,8 +128,17 @@ class FlashRequest:
 
     @property
     def base(self) -> int:
-        """Address of the raw image in flash."""
+        """Address of the raw image, which begins with the vector table."""
         return self.target.mcu.region_for("code").origin
+
+    @property
+    def loads_ram(self) -> bool:
+        """Whether the image goes to RAM: it is started by hand, as a reset leads elsewhere."""
+        return self.target.mcu.region_for("code").loaded
+
+    def entry(self) -> Entry:
+        """What the processor would take from the vector table."""
+        return Entry(*struct.unpack("<II", self.image.bin.read_bytes()[:8].ljust(8, b"\0")))
 
 
 @dataclass(frozen=True)

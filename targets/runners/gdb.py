@@ -8,7 +8,15 @@ from typing import ClassVar
 
 from imse_mcu.core import process
 from targets.model import Target
-from targets.runners.base import Failure, FlashError, FlashRequest, FlashRunner, Step
+from targets.runners.base import (
+    THUMB_XPSR,
+    VTOR,
+    Failure,
+    FlashError,
+    FlashRequest,
+    FlashRunner,
+    Step,
+)
 
 DEFAULT_SERVER = "openocd@localhost:3333"
 _DEBUGGERS = ("arm-none-eabi-gdb", "gdb-multiarch")
@@ -16,16 +24,34 @@ _DEBUGGERS = ("arm-none-eabi-gdb", "gdb-multiarch")
 
 @dataclass(frozen=True)
 class _Server:
-    """What a kind of server calls things."""
+    """What a kind of server calls things.
+
+    Attributes:
+        halt: Resets the chip and stops it at the reset vector.
+        start: Resets it and lets it run.
+        stop: Stops it where it is; a server without a command stops it for the debugger.
+        go: Lets it go on; a server without a command does so when the debugger leaves.
+    """
 
     halt: tuple[str, ...]
     start: tuple[str, ...]
+    stop: tuple[str, ...] = ()
+    go: tuple[str, ...] = ()
 
 
 _SERVERS = {
-    "openocd": _Server(("monitor reset halt",), ("monitor reset run",)),
-    "pyocd": _Server(("monitor reset halt",), ("monitor reset",)),
-    "jlink": _Server(("monitor reset", "monitor halt"), ("monitor reset", "monitor go")),
+    "openocd": _Server(
+        ("monitor reset halt",), ("monitor reset run",), ("monitor halt",), ("monitor resume",)
+    ),
+    "pyocd": _Server(
+        ("monitor reset halt",), ("monitor reset",), ("monitor halt",), ("monitor go",)
+    ),
+    "jlink": _Server(
+        ("monitor reset", "monitor halt"),
+        ("monitor reset", "monitor go"),
+        ("monitor halt",),
+        ("monitor go",),
+    ),
     "qemu": _Server((), ("monitor system_reset",)),
 }
 
@@ -70,12 +96,25 @@ class GdbRunner(FlashRunner):
             commands = (f"x/1xw 0x{device.address:08x}",)
             argv = _argv(tool, address, commands, None)
             steps.append(Step("identify the chip on", argv, identifies=True))
-        load: list[str] = [*server.halt, "load"]
+        load: list[str] = [*(server.stop if request.loads_ram else server.halt), "load"]
         load += ["compare-sections"] if request.verify else []
-        load += server.start if request.reset else []
+        if request.reset:
+            load += [*_enter(request), *server.go] if request.loads_ram else server.start
         argv = _argv(tool, address, load, str(request.image.elf))
         steps.append(Step("program", argv))
         return tuple(steps)
+
+
+def _enter(request: FlashRequest) -> list[str]:
+    """Put the halted processor where a reset from the image's vector table would."""
+    table = f"*(unsigned int*)0x{request.base:08x}"
+    entry = f"*(unsigned int*)0x{request.base + 4:08x}"
+    return [
+        f"set *(unsigned int*)0x{VTOR:08x} = 0x{request.base:08x}",
+        f"set $xpsr = 0x{THUMB_XPSR:08x}",
+        f"set $sp = {table}",
+        f"set $pc = {entry} & ~1u",
+    ]
 
 
 def _argv(

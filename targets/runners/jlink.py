@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from targets.model import Target
-from targets.runners.base import WORK, Failure, FlashRequest, FlashRunner, Step
+from targets.runners.base import THUMB_XPSR, VTOR, WORK, Failure, FlashRequest, FlashRunner, Step
 
 _SCRIPT = "commands.jlink"
 
@@ -51,10 +51,12 @@ class JlinkRunner(FlashRunner):
         if device is not None:
             script = [f"mem32 0x{device.address:08x} 1", "exit"]
             steps.append(self._step("identify the chip on", request, script, identifies=True))
-        script = ["r", "h", f'loadfile "{request.image.hex}"']
+        script = ["h"] if request.loads_ram else ["r", "h"]
+        script.append(f'loadfile "{request.image.hex}"')
         if request.verify:
             script.append(f'verifybin "{request.image.bin}", 0x{request.base:08x}')
-        script += ["r", "g"] if request.reset else []
+        if request.reset:
+            script += [*_enter(request), "g"] if request.loads_ram else ["r", "g"]
         steps.append(self._step("program", request, [*script, "exit"]))
         return tuple(steps)
 
@@ -69,3 +71,14 @@ class JlinkRunner(FlashRunner):
         argv += ["-AutoConnect", "1", "-CommandFile", f"{WORK}/{_SCRIPT}"]
         files = {_SCRIPT: "\n".join(script) + "\n"}
         return Step(title, tuple(argv), files, identifies)
+
+
+def _enter(request: FlashRequest) -> list[str]:
+    """Put the halted processor where a reset from the image's vector table would."""
+    entry = request.entry()
+    return [
+        f"w4 0x{VTOR:08x}, 0x{request.base:08x}",
+        f"wreg XPSR, 0x{THUMB_XPSR:08x}",
+        f"wreg MSP, 0x{entry.stack:08x}",
+        f"SetPC 0x{entry.pc:08x}",
+    ]

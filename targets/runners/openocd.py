@@ -51,6 +51,8 @@ class OpenocdRunner(FlashRunner):
 
     def unsupported(self, target: Target) -> str:
         """A board needs its own configuration, or its chip and a known probe."""
+        if target.mcu.region_for("code").loaded:
+            return "its program command writes flash, and this image goes to RAM"
         if target.board.openocd:
             return ""
         if target.mcu.debug.openocd and target.board.probe in _INTERFACES:

@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 
 from targets.model import Target
 from targets.runners.base import (
+    THUMB_XPSR,
+    VTOR,
     Execute,
     Failure,
     FlashError,
@@ -75,6 +77,9 @@ class PyocdRunner(FlashRunner):
             read = ("-c", f"read32 0x{device.address:08x} 4")
             argv = ("pyocd", "commander", *common, *read)
             steps.append(Step("identify the chip on", argv, identifies=True))
+        if request.loads_ram:
+            steps.append(Step("load and start", self._ram_commands(request, common)))
+            return tuple(steps)
         load = ("pyocd", "load", *common, "--erase", "sector", "--no-reset")
         steps.append(Step("program", (*load, "--format", "hex", str(request.image.hex))))
         if request.verify:
@@ -83,6 +88,24 @@ class PyocdRunner(FlashRunner):
         if request.reset:
             steps.append(Step("reset", ("pyocd", "reset", *common)))
         return tuple(steps)
+
+    @staticmethod
+    def _ram_commands(request: FlashRequest, common: Sequence[str]) -> tuple[str, ...]:
+        """One session that does not reset: a reset would lead back to the boot ROM."""
+        entry = request.entry()
+        where = f"0x{request.base:08x} '{request.image.bin}'"
+        commands = ["halt", f"loadmem {where}"]
+        commands += [f"compare {where}"] if request.verify else []
+        if request.reset:
+            commands += [
+                f"write32 0x{VTOR:08x} 0x{request.base:08x}",
+                f"wreg xpsr 0x{THUMB_XPSR:08x}",
+                f"wreg msp 0x{entry.stack:08x}",
+                f"wreg pc 0x{entry.pc:08x}",
+                "go",
+            ]
+        words = [word for command in commands for word in ("-c", command)]
+        return ("pyocd", "commander", *common, *words)
 
     def perform(self, request: FlashRequest, steps: Sequence[Step], execute: Execute) -> None:
         """Program the board in this process; ``steps`` and ``execute`` are not used."""
@@ -121,16 +144,24 @@ class PyocdRunner(FlashRunner):
             if _is_locked(chip):
                 raise self._error(Failure.LOCKED, "program", request, "it is read-protected")
             doing.append("program")
-            chip.reset_and_halt()
-            FileProgrammer(session, progress=lambda share: None).program(
-                str(request.image.hex), file_format="hex"
-            )
+            if request.loads_ram:
+                # As memory: pack files call this RAM flash, without an algorithm to write it.
+                chip.halt()
+                chip.write_memory_block8(request.base, request.image.bin.read_bytes())
+            else:
+                chip.reset_and_halt()
+                FileProgrammer(session, progress=lambda share: None).program(
+                    str(request.image.hex), file_format="hex"
+                )
             if request.verify:
                 doing.append("verify")
                 self._verify(chip, request)
             if request.reset:
-                doing.append("reset")
-                chip.reset()
+                doing.append("start")
+                if request.loads_ram:
+                    _enter(chip, request)
+                else:
+                    chip.reset()
 
     def _probe(self, request: FlashRequest, log: list[str]) -> Any:
         """The one probe that is meant."""
@@ -195,6 +226,15 @@ class PyocdRunner(FlashRunner):
     def _error(self, failure: Failure, doing: str, request: FlashRequest, said: str) -> FlashError:
         message = failure_message(self.name, doing, request.target, failure, said)
         return FlashError(failure, message, hint=self.hint(failure, request.target))
+
+
+def _enter(chip: Any, request: FlashRequest) -> None:
+    """Let the halted processor go from where a reset from the image's vector table would."""
+    entry = request.entry()
+    chip.write32(VTOR, request.base)
+    for register, value in (("xpsr", THUMB_XPSR), ("msp", entry.stack), ("pc", entry.pc)):
+        chip.write_core_register(register, value)
+    chip.resume()
 
 
 def _is_locked(chip: Any) -> bool:

@@ -37,8 +37,12 @@ class StlinkRunner(FlashRunner):
     success = (r"Flash written and verified",)
 
     def unsupported(self, target: Target) -> str:
-        """Only ST's chips."""
-        return "" if target.mcu.debug.stm32 else "st-flash programs STM32 only"
+        """Only ST's chips, and their flash."""
+        if not target.mcu.debug.stm32:
+            return "st-flash programs STM32 only"
+        if target.mcu.region_for("code").loaded:
+            return "st-flash writes flash, and this image goes to RAM"
+        return ""
 
     def steps(self, request: FlashRequest) -> tuple[Step, ...]:
         """Identify, then write (which verifies) and reset."""

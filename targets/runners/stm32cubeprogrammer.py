@@ -10,7 +10,11 @@ from targets.runners.base import Failure, FlashRequest, FlashRunner, Step
 
 
 class CubeProgrammerRunner(FlashRunner):
-    """STM32_Programmer_CLI over SWD, connecting under reset."""
+    """STM32_Programmer_CLI over SWD, connecting under reset.
+
+    A chip without flash waits in its boot ROM, which has opened the debug port of the processor:
+    there the tool joins the running chip, and starts the image at its vector table.
+    """
 
     name: ClassVar[str] = "stm32cubeprogrammer"
     tools: ClassVar[tuple[str, ...]] = ("STM32_Programmer_CLI",)
@@ -40,8 +44,9 @@ class CubeProgrammerRunner(FlashRunner):
         return "" if target.mcu.debug.stm32 else "STM32CubeProgrammer programs STM32 only"
 
     def steps(self, request: FlashRequest) -> tuple[Step, ...]:
-        """Identify, then write, verify and reset in one go."""
-        connect = ["STM32_Programmer_CLI", "-c", "port=SWD", "mode=UR"]
+        """Identify, then write, verify and start in one go."""
+        mode = ("mode=HOTPLUG", "ap=1") if request.loads_ram else ("mode=UR",)
+        connect = ["STM32_Programmer_CLI", "-c", "port=SWD", *mode]
         if request.probe:
             connect.append(f"sn={request.probe}")
         steps = []
@@ -49,7 +54,8 @@ class CubeProgrammerRunner(FlashRunner):
             steps.append(Step("identify the chip on", tuple(connect), identifies=True))
         write = [*connect, "-w", str(request.image.hex)]
         write += ["-v"] if request.verify else []
-        write += ["-rst"] if request.reset else []
+        start = ["--start", f"0x{request.base:08x}"] if request.loads_ram else ["-rst"]
+        write += start if request.reset else []
         steps.append(Step("program", tuple(write)))
         return tuple(steps)
 

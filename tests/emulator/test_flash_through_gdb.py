@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import socket
 import time
@@ -81,6 +82,25 @@ def test_flash_and_run(image: FlashImage) -> None:
         request = FlashRequest(TARGET, image, probe=f"qemu@127.0.0.1:{port}")
         report = GdbRunner().flash(request)
         assert (report.verified, report.reset) == (True, True)
+        transport.write(b"HAL")
+        received = b""
+        deadline = time.monotonic() + 10
+        while len(received) < 3 and time.monotonic() < deadline:
+            received += transport.read(1.0)
+    assert received == b"IBM"
+
+
+def test_an_image_in_ram_runs_without_a_reset(image: FlashImage) -> None:
+    """The board's memory is RAM that keeps what GDB loads, as the STM32N6's does."""
+    regions = tuple(
+        dataclasses.replace(region, loaded="code" in region.roles) for region in TARGET.mcu.regions
+    )
+    target = dataclasses.replace(TARGET, mcu=dataclasses.replace(TARGET.mcu, regions=regions))
+    port = free_port()
+    with empty_board(port) as transport:
+        request = FlashRequest(target, image, probe=f"qemu@127.0.0.1:{port}")
+        assert request.loads_ram
+        GdbRunner().flash(request)
         transport.write(b"HAL")
         received = b""
         deadline = time.monotonic() + 10

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import random
+import struct
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,6 +88,32 @@ def test_the_image_is_in_the_flash_and_the_chip_was_restarted(image: FlashImage)
     assert bytes(chip.flash[0x6_0000:0x6_0004]) == b"keep"
     assert not chip.halted
     assert chip.resets >= 2
+
+
+def test_an_image_in_ram_is_entered_without_a_reset(tmp_path: Path) -> None:
+    """Its reset handler stores its stack pointer behind a mark, then stops at a breakpoint."""
+    ram = TARGET.mcu.region("AXI_SRAM").origin
+    regions = tuple(
+        dataclasses.replace(r, roles=("code",) if r.name == "AXI_SRAM" else (), loaded=True)
+        for r in TARGET.mcu.regions
+    )
+    target = dataclasses.replace(TARGET, mcu=dataclasses.replace(TARGET.mcu, regions=regions))
+    mark, stack = ram + 0x1000, 0x2002_0000
+    # ldr r1, [pc, #8]; movs r0, #42; str r0, [r1]; mov r2, sp; str r2, [r1, #4]; bkpt
+    code = struct.pack("<6HI", 0x4902, 0x202A, 0x6008, 0x466A, 0x604A, 0xBE00, mark)
+    (tmp_path / "a.bin").write_bytes(struct.pack("<II", stack, ram + 9) + code)
+    for name in ("a.elf", "a.hex"):
+        (tmp_path / name).write_bytes(b"")
+    chip = connect(chip_module.Chip())
+    first_words = []  # of the RAM, whenever the chip was reset
+    reset = chip.reset
+    chip.reset = lambda: (first_words.append(chip.read(ram)), reset())
+    image = FlashImage(*(tmp_path / f"a.{kind}" for kind in ("elf", "bin", "hex")))
+    report = choose_runner(target, "pyocd").flash(FlashRequest(target, image))
+    assert report.verified
+    assert (chip.read(mark), chip.read(mark + 4)) == (42, stack)
+    assert chip.read(0xE000_ED08) == ram
+    assert stack not in first_words
 
 
 def test_the_chip_stays_stopped_without_a_reset(image: FlashImage) -> None:

@@ -187,6 +187,88 @@ def test_the_commands_of_gdb(image: FlashImage) -> None:
             runner.flash(dataclasses.replace(request, probe=bad), dry_run=True)
 
 
+N6 = load_target("stm32n6")
+
+
+@pytest.fixture
+def ram_image(image: FlashImage) -> FlashImage:
+    image.bin.write_bytes(bytes.fromhex("0020003001141834") + bytes(64))
+    return image
+
+
+class TestAnImageInRam:
+    """The STM32N6 has no flash: a reset leads to its boot ROM, which starts nothing."""
+
+    def test_cubeprogrammer_joins_the_running_chip(self, ram_image: FlashImage) -> None:
+        connect = ["STM32_Programmer_CLI", "-c", "port=SWD", "mode=HOTPLUG", "ap=1"]
+        write = [*connect, "-w", "OUT/imse-firmware.hex", "-v", "--start", "0x34181000"]
+        assert argv_of("stm32cubeprogrammer", FlashRequest(N6, ram_image)) == [write]
+        stays = FlashRequest(N6, ram_image, reset=False)
+        assert argv_of("stm32cubeprogrammer", stays) == [write[:-2]]
+
+    def test_jlink_enters_as_a_reset_would(self, ram_image: FlashImage) -> None:
+        request = FlashRequest(N6, ram_image)
+        (step,) = RUNNERS.get("jlink")().flash(request, dry_run=True).steps
+        assert step.files["commands.jlink"].splitlines() == [
+            "h",
+            f'loadfile "{ram_image.hex}"',
+            f'verifybin "{ram_image.bin}", 0x34181000',
+            "w4 0xe000ed08, 0x34181000",
+            "wreg XPSR, 0x01000000",
+            "wreg MSP, 0x30002000",
+            "SetPC 0x34181400",
+            "g",
+            "exit",
+        ]
+
+    def test_pyocd_enters_as_a_reset_would(self, ram_image: FlashImage) -> None:
+        (argv,) = argv_of("pyocd", FlashRequest(N6, ram_image))
+        where = "0x34181000 'OUT/imse-firmware.bin'"
+        assert argv[2:5] == ["--no-wait", "--target", "stm32n657x0hxq"]
+        assert argv[6::2] == [
+            "halt",
+            f"loadmem {where}",
+            f"compare {where}",
+            "write32 0xe000ed08 0x34181000",
+            "wreg xpsr 0x01000000",
+            "wreg msp 0x30002000",
+            "wreg pc 0x34181400",
+            "go",
+        ]
+
+    @pytest.mark.parametrize(
+        ("server", "before", "after"),
+        [
+            ("openocd", ["monitor halt"], ["monitor resume"]),
+            ("pyocd", ["monitor halt"], ["monitor go"]),
+            ("jlink", ["monitor halt"], ["monitor go"]),
+            ("qemu", [], []),
+        ],
+    )
+    def test_gdb_enters_as_a_reset_would(
+        self, server: str, before: list[str], after: list[str], ram_image: FlashImage
+    ) -> None:
+        request = FlashRequest(N6, ram_image, probe=f"{server}@host:1")
+        (argv,) = argv_of("gdb", request)
+        commands = [argv[i + 1] for i, word in enumerate(argv) if word == "-ex"][4:]
+        assert commands == [
+            *before,
+            *("load", "compare-sections"),
+            "set *(unsigned int*)0xe000ed08 = 0x34181000",
+            "set $xpsr = 0x01000000",
+            "set $sp = *(unsigned int*)0x34181000",
+            "set $pc = *(unsigned int*)0x34181004 & ~1u",
+            *after,
+            "detach",
+        ]
+
+    @pytest.mark.parametrize("name", ["stlink", "openocd"])
+    def test_what_only_writes_flash_refuses(self, name: str) -> None:
+        with pytest.raises(FlashError, match="this image goes to RAM") as caught:
+            choose_runner(N6, name)
+        assert caught.value.failure is Failure.UNSUPPORTED
+
+
 def fake_tool(outputs: Sequence[tuple[int, str]], seen: list[list[str]]) -> object:
     remaining = list(outputs)
 
