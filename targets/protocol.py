@@ -61,6 +61,7 @@ class ErrorCode(IntEnum):
     NETWORK_FAILED = 4
     RECEIVE = 5
     HARD_FAULT = 6
+    BAD_VALUE = 7
 
 
 ERROR_TEXT: dict[int, str] = {
@@ -70,6 +71,7 @@ ERROR_TEXT: dict[int, str] = {
     ErrorCode.NETWORK_FAILED: "the network failed",
     ErrorCode.RECEIVE: "bytes were lost (receive timeout or overrun)",
     ErrorCode.HARD_FAULT: "the processor took a hard fault",
+    ErrorCode.BAD_VALUE: "a request had a value outside its range",
 }
 
 TRANSMISSION_ERRORS = frozenset(

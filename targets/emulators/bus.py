@@ -44,6 +44,9 @@ class Machine(Protocol):
     def write_memory(self, address: int, data: bytes) -> None:
         """What a DMA controller writes."""
 
+    def forbid_writes(self, start: int, size_bytes: int) -> None:
+        """Make the memories that lie in a range read only until the next reset."""
+
     def allow_access(self, region_name: str, *, allowed: bool) -> None:
         """Make a memory that start-up has to set up usable, or not."""
 

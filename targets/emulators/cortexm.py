@@ -30,7 +30,11 @@ class SystemControl(Peripheral):
     """System control space: SCB, SysTick, NVIC, MPU, FPU and cache maintenance.
 
     Interrupts of modelled peripherals are delivered; enabling another is an error, so that no image
-    waits for one in vain.
+    waits for one in vain. Of the MPU's regions those count that are read only and cover a memory.
+    There are no caches to maintain: what was asked for is written down.
+
+    Attributes:
+        maintained: Register of the cache maintenance -> what was written to it.
 
     Args:
         mcu: For CPUID and caches.
@@ -43,6 +47,8 @@ class SystemControl(Peripheral):
     CFSR, HFSR, DFSR = 0xD28, 0xD2C, 0xD30
     CLIDR, CTR, CCSIDR, CSSELR, CPACR = 0xD78, 0xD7C, 0xD80, 0xD84, 0xD88
     DEMCR = 0xDFC
+    MPU_CTRL, MPU_RNR, MPU_RBAR, MPU_RASR_RLAR, MPU_MAIR0 = 0xD94, 0xD98, 0xD9C, 0xDA0, 0xDC0
+    ICIALLU, DCIMVAC, DCISW, DCCMVAC, DCCISW = 0xF50, 0xF5C, 0xF60, 0xF68, 0xF74
 
     def __init__(self, mcu: Mcu, machine: Machine, interrupts: Interrupts) -> None:
         self._machine = machine
@@ -51,11 +57,14 @@ class SystemControl(Peripheral):
         self._dcache = _cache_size_id(mcu.dcache_bytes, 4)
         self._tick_start = 0
         self._tick_seen = 0
+        self._armv8 = mcu.core not in ("cortex-m4", "cortex-m7")
+        self._protected: dict[int, tuple[int, int]] = {}
+        self.maintained: dict[int, list[int]] = {}
         has_caches = bool(mcu.icache_bytes or mcu.dcache_bytes)
         storage = [0x004, 0x008, 0xD10, 0xD18, 0xD1C, 0xD20, 0xD24, 0xD34, 0xD38, 0xD3C]
         storage += [self.SYST_CSR, self.SYST_RVR, self.SYST_CVR, self.ICSR, self.VTOR, self.AIRCR]
         storage += [self.CFSR, self.HFSR, self.DFSR, self.CPACR, 0xDF0, self.DEMCR, 0xF34, 0xF38]
-        storage += [0xF3C, *range(0xD94, 0xDBC, 4)]
+        storage += [0xF3C, *range(0xD94, 0xDBC, 4), self.MPU_MAIR0, 0xDC4]
         for bank in (0x100, 0x180, 0x200, 0x280, 0x300):
             storage += range(bank, bank + 0x20, 4)
         storage += range(0x400, 0x4F0, 4)
@@ -123,6 +132,13 @@ class SystemControl(Peripheral):
         elif 0x100 <= offset < 0x120 or 0x180 <= offset < 0x1A0:
             self._switch_interrupts(offset, value)
             return
+        elif self.MPU_CTRL <= offset <= self.MPU_RASR_RLAR:
+            self.registers[offset] = value
+            self._set_up_mpu(offset, value)
+        elif offset == self.CCR:
+            self._switch_data_cache(value)
+        elif self.ICIALLU <= offset < 0xF7C:
+            self.maintained.setdefault(offset, []).append(value)
         elif offset == self.VTOR:
             self._interrupts.vectors = value
         elif 0x180 <= offset < 0x200 or offset in (self.CPUID, self.CLIDR, self.CTR, self.CCSIDR):
@@ -135,6 +151,40 @@ class SystemControl(Peripheral):
             if value >> bit & 1:
                 number = 8 * first + bit
                 (self._interrupts.enable if enable else self._interrupts.disable)(number)
+
+    def _set_up_mpu(self, offset: int, value: int) -> None:
+        registers = self.registers
+        base, number = registers[self.MPU_RBAR], registers[self.MPU_RNR]
+        if offset == self.MPU_RASR_RLAR:
+            self._protected.pop(number, None)
+            if self._armv8:
+                start, size = base & ~0x1F, (value | 0x1F) + 1 - (base & ~0x1F)
+                read_only = bool(base >> 2 & 1)
+            else:
+                start, size = base & ~0x1F, 2 << (value >> 1 & 0x1F)
+                read_only = value >> 24 & 7 in (5, 6, 7)
+                if start % size:
+                    raise BusError(f"MPU region {number} does not begin at a multiple of its size")
+            if value & 1 and read_only:
+                self._protected[number] = (start, size)
+        if registers[self.MPU_CTRL] & 1:
+            for start, size in self._protected.values():
+                self._machine.forbid_writes(start, size)
+
+    def _switch_data_cache(self, value: int) -> None:
+        """A data cache is switched on empty, and off only with a reason.
+
+        Raises:
+            BusError: It holds what it held at power on.
+        """
+        if not value & ~self.registers[self.CCR] & 1 << 16:
+            return
+        ways, sets = (self._dcache >> 3 & 0x3FF) + 1, (self._dcache >> 13 & 0x7FFF) + 1
+        walked = {*self.maintained.get(self.DCISW, []), *self.maintained.get(self.DCCISW, [])}
+        if len(walked) != ways * sets:
+            raise BusError(
+                f"the data cache is switched on with {len(walked)} of {ways * sets} lines cleared"
+            )
 
     def _read_systick(self, offset: int) -> int:
         control = self.registers[self.SYST_CSR]

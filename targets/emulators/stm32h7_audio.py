@@ -17,6 +17,7 @@ from targets.model import Target
 
 _IRQS = (11, 12, 13, 14, 15, 16, 17, 47)
 _REQUEST_A, _REQUEST_B = 87, 88
+_IRQ_SAI1 = 87
 _RATE_HZ, _RATE_TOLERANCE = 16000, 1e-3
 
 
@@ -45,7 +46,8 @@ class Dma(Peripheral):
     LISR, HISR, LIFCR, HIFCR = 0x00, 0x04, 0x08, 0x0C
     CR, NDTR, PAR, M0AR = 0x10, 0x14, 0x18, 0x1C
     _STRIDE, _STREAMS = 0x18, 8
-    _HALF, _COMPLETE = 1 << 4, 1 << 5
+    _ERROR, _HALF, _COMPLETE = 1 << 3, 1 << 4, 1 << 5
+    _ERROR_ENABLE = 1 << 2
     _SHIFTS = (0, 6, 16, 22)
     # EN, circular, memory increment, 32 bits on both sides.
     _RING = 1 << 0 | 1 << 8 | 1 << 10 | 2 << 11 | 2 << 13
@@ -96,6 +98,11 @@ class Dma(Peripheral):
                 return self._move(stream, control, register, word)
         return None
 
+    def fail(self, stream: int) -> None:
+        """Let a stream meet a bus error: it says so and stops."""
+        self.registers[self._at(stream, self.CR)] &= ~1
+        self._raise(stream, self._ERROR)
+
     def _move(self, stream: int, control: int, register: int, word: int | None) -> int:
         if (control >> 6 & 3 == 1) != (word is None) or control & self._RING != self._RING:
             raise BusError(f"DMA1 stream {stream} has the wrong direction, size or mode (CR)")
@@ -140,9 +147,12 @@ class Dma(Peripheral):
 
     def _requests(self, stream: int) -> bool:
         control, flags = self.registers[self._at(stream, self.CR)], self._flags(stream)
-        return bool(flags & self._HALF and control >> 3 & 1) or bool(
-            flags & self._COMPLETE and control >> 4 & 1
+        causes = (
+            (self._ERROR, self._ERROR_ENABLE),
+            (self._HALF, 1 << 3),
+            (self._COMPLETE, 1 << 4),
         )
+        return any(flags & flag and control & enable for flag, enable in causes)
 
 
 class Sai(Peripheral):
@@ -161,7 +171,8 @@ class Sai(Peripheral):
     """
 
     A, B = 0x04, 0x24
-    CR1, CR2, FRCR, SLOTR, SR, DR = 0x00, 0x04, 0x08, 0x0C, 0x14, 0x1C
+    CR1, CR2, FRCR, SLOTR, IM, SR, CLRFR, DR = range(0x00, 0x20, 4)
+    _OVRUDR, _MUTE = 1 << 0, 1 << 5
     _I2S_FRAME, _I2S_SLOTS = 63 | 31 << 8 | 1 << 16 | 1 << 18, 2 << 6 | 1 << 8 | 3 << 16
 
     def __init__(
@@ -180,12 +191,16 @@ class Sai(Peripheral):
         self._cycles_per_frame = 0.0
         self.microphone: deque[int] = deque()
         self.played: list[tuple[int, int]] = []
+        machine.connect_interrupt(_IRQ_SAI1, self._requests)
 
     def write_word(self, offset: int, value: int) -> None:
         """The clock's owner starts the frames."""
         was_on = self.registers[self.A] >> 16 & 1
         if offset in (self.A, self.B) and not value >> 16 & 1 and self.registers[offset] >> 16 & 1:
             raise BusError("stopping the SAI is not modelled")
+        if offset in (self.A + self.CLRFR, self.B + self.CLRFR):
+            self.registers[offset - self.CLRFR + self.SR] &= ~value
+            return
         self.registers[offset] = value & ~8 if offset in (0x08, 0x28) else value
         if offset == self.A and value >> 16 & 1 and not was_on:
             self._start()
@@ -227,11 +242,30 @@ class Sai(Peripheral):
         for word in heard:
             out = self._dma.move(_REQUEST_A, self.base + self.A + self.DR, None)
             taken = self._dma.move(_REQUEST_B, self.base + self.B + self.DR, word)
-            if out is None or taken is None:
-                raise BusError("SAI1 asks for a word and no DMA stream serves it")
-            said.append(out)
+            self._miss(self.A, missed=out is None)
+            self._miss(self.B, missed=taken is None)
+            muted = self.registers[self.A + self.CR2] & self._MUTE
+            said.append(0 if out is None or muted else out)
         self.played.append((said[0], said[1]))
         self._schedule()
+
+
+    def _miss(self, block: int, *, missed: bool) -> None:
+        """A word that no DMA stream has moved.
+
+        Raises:
+            BusError: The firmware has not asked to be told (IM.OVRUDRIE), and is not being told.
+        """
+        if not missed:
+            return
+        told = self.registers[block + self.SR] & self._OVRUDR
+        if not told and not self.registers[block + self.IM] & self._OVRUDR:
+            raise BusError("SAI1 asks for a word and no DMA stream serves it")
+        self.registers[block + self.SR] |= self._OVRUDR
+
+    def _requests(self) -> bool:
+        flags = (self.registers[b + self.SR] & self.registers[b + self.IM] for b in (self.A, self.B))
+        return any(word & self._OVRUDR for word in flags)
 
 
 def attach_audio(

@@ -135,6 +135,7 @@ class UnicornMachine:
             )
         program(self._memory, self.image, target)
         self._closed: set[str] = set()
+        self._read_only: set[str] = set()
         self._registers = EngineRegisters(self._engine)
         self._has_doubles = mcu.fpu == "fpv5-d16"
         self._counter = InstructionCounter(self._engine, self._memory, compiled=compiled_counter)
@@ -201,6 +202,21 @@ class UnicornMachine:
         (self._closed.discard if allowed else self._closed.add)(region_name)
         access = UC_PROT_ALL if allowed else UC_PROT_NONE
         self._engine.mem_protect(region.origin, region.size_bytes, access)
+
+    def forbid_writes(self, start: int, size_bytes: int) -> None:
+        """Make the memories that lie in a range read only until the next reset."""
+        for region in self.target.mcu.regions:
+            inside = start <= region.origin and region.end <= start + size_bytes
+            if inside and region.kind == "ram" and region.name not in self._closed:
+                self._read_only.add(region.name)
+                self._engine.mem_protect(
+                    region.origin, region.size_bytes, UC_PROT_READ | UC_PROT_EXEC
+                )
+
+    @property
+    def read_only(self) -> frozenset[str]:
+        """Names of the memories that the MPU protects from writing."""
+        return frozenset(self._read_only)
 
     # What the host does.
 
@@ -406,6 +422,10 @@ class UnicornMachine:
         """Bring all peripherals to their reset values; memory keeps its content."""
         mcu = self.target.mcu
         self._reset_requested = False
+        for name in self._read_only:
+            region = mcu.region(name)
+            self._engine.mem_protect(region.origin, region.size_bytes, UC_PROT_ALL)
+        self._read_only.clear()
         self._bus = Bus()
         self._timeline = Timeline()
         self.interrupts = Interrupts(self._engine, self)
@@ -468,6 +488,8 @@ class UnicornMachine:
         region = self._memory.find(address)
         if region is not None and region.name in self._closed:
             what = f"{region.name} is used before it is set up"
+        elif region is not None and region.name in self._read_only:
+            what = f"{region.name} is protected from writing by the MPU"
         elif region is not None:
             what = f"{region.name} cannot be written by the program"
         else:

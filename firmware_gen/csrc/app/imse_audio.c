@@ -15,6 +15,9 @@ __attribute__((weak)) int imse_audio_take(const int16_t **input, int16_t **outpu
 __attribute__((weak)) void imse_audio_done(void) {
 }
 
+__attribute__((weak)) void imse_audio_stop(void) {
+}
+
 __attribute__((weak)) void imse_audio_status(imse_audio_status_t *status) {
     *status = (imse_audio_status_t){0};
 }

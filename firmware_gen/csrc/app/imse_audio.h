@@ -9,6 +9,7 @@
  *   - imse_audio_init() starts the stream at IMSE_SAMPLE_RATE_HZ and returns 1;
  *   - the DMA's interrupts only note which half is free;
  *   - imse_audio_take() hands out that half, once per interrupt;
+ *   - imse_audio_stop() makes the output silent: after a fault nobody fills buffers any more;
  *   - imse_audio_status() tells what was lost.
  *
  * The time between two hops is IMSE_HOP / IMSE_SAMPLE_RATE_HZ = 16 ms; processing one takes
@@ -26,7 +27,7 @@
 
 #define IMSE_AUDIO_NONE 0u
 #define IMSE_AUDIO_RUNNING 1u
-#define IMSE_AUDIO_FAILED 2u /* the hardware did not come up */
+#define IMSE_AUDIO_FAILED 2u /* the hardware did not come up, or lost words */
 
 /* How the stream has fared since the start; the host reads it with a STATUS request. */
 typedef struct {
@@ -48,6 +49,12 @@ int imse_audio_take(const int16_t **input, int16_t **output);
 
 /* The output buffer handed out last has been filled. */
 void imse_audio_done(void);
+
+/*
+ * Makes the output silent for good. Called by the fault handler, maybe before imse_audio_init() and
+ * with all interrupts held up; returns at once.
+ */
+void imse_audio_stop(void);
 
 /* How the stream fares. Never waits. */
 void imse_audio_status(imse_audio_status_t *status);

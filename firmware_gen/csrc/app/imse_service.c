@@ -298,6 +298,9 @@ static void send_fault(uint16_t seq, uint32_t pc, uint32_t cfsr, uint32_t hfsr) 
 }
 
 void imse_service_fault(uint32_t pc, uint32_t cfsr, uint32_t hfsr) {
+#if !IMSE_SEGMENT_FRAMES
+    imse_audio_stop();
+#endif
     send_fault(service.seq, pc, cfsr, hfsr);
     imse_receiver_clear(&receiver);
     for (;;) {

@@ -39,6 +39,7 @@ int main(void) {
     imse_service_init();
     const int audio = imse_audio_init();
     for (;;) {
+        platform_watchdog_feed();
         if (audio) {
             serve_audio();
         }

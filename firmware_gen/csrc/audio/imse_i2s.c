@@ -13,17 +13,27 @@ static int16_t input[IMSE_HOP] BUFFER;
 static int16_t output[IMSE_HOP] BUFFER;
 static int64_t offset; /* of the microphone, times 2^OFFSET_SHIFT */
 static uint32_t current;
-static uint32_t state;
+static volatile uint32_t state;
 
 volatile imse_i2s_counters_t imse_i2s_counters;
 
 void imse_i2s_half_done(uint32_t half) {
+    /* What has been played is not played again when the main loop is late: silence follows. */
+    volatile uint32_t *words = played[half];
+    for (uint32_t i = 0; i < IMSE_I2S_HALF_WORDS; ++i) {
+        words[i] = 0;
+    }
     uint32_t halves = imse_i2s_counters.halves;
     if ((halves & 1u) != half) {
         ++halves;
         ++imse_i2s_counters.missed;
     }
     imse_i2s_counters.halves = halves + 1u;
+}
+
+void imse_i2s_failed(void) {
+    state = IMSE_AUDIO_FAILED;
+    imse_i2s_mute();
 }
 
 static int16_t saturate(int32_t value) {
@@ -40,9 +50,18 @@ static void from_microphone(const volatile uint32_t *words) {
 }
 
 int imse_audio_init(void) {
+    state = IMSE_AUDIO_RUNNING; /* an interrupt may tell otherwise from here on */
     const int running = imse_i2s_start(recorded[0], played[0]);
-    state = running ? IMSE_AUDIO_RUNNING : IMSE_AUDIO_FAILED;
+    if (!running) {
+        state = IMSE_AUDIO_FAILED;
+    }
     return running;
+}
+
+void imse_audio_stop(void) {
+    if (state == IMSE_AUDIO_RUNNING) {
+        imse_i2s_mute();
+    }
 }
 
 int imse_audio_take(const int16_t **in, int16_t **out) {

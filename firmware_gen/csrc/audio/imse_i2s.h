@@ -1,14 +1,14 @@
 /*
  * Audio over I2S with two buffers each way. While the DMA fills and plays one half, the main loop
- * reads and writes the other; the interrupt only counts halves.
+ * reads and writes the other; the interrupt counts halves and clears the one just played.
  *
  *   time        | half 0 | half 1 | half 0 | half 1 |
  *   recorded to | A      | B      | C      | D      |
  *   main loop   |        | A -> a | B -> b | C -> c |
  *   played from | -      | -      | a      | b      |
  *
- * To bring it to another chip write imse_i2s_start(), and an interrupt handler that calls
- * imse_i2s_half_done(); everything else stays.
+ * To bring it to another chip write imse_i2s_start(), imse_i2s_mute(), and interrupt handlers that
+ * call imse_i2s_half_done() and imse_i2s_failed(); everything else stays.
  */
 #ifndef IMSE_I2S_H
 #define IMSE_I2S_H
@@ -47,7 +47,13 @@ extern volatile imse_i2s_counters_t imse_i2s_counters;
  */
 int imse_i2s_start(uint32_t *recorded, const uint32_t *played);
 
-/* To be called by the interrupt handler when the DMA has filled half 0 or half 1. */
+/* The board's part: the DAC hears silence from the next frame on, whatever lies in the buffer. */
+void imse_i2s_mute(void);
+
+/* To be called by the interrupt handler when the DMA has filled half 0 or half 1, in their order. */
 void imse_i2s_half_done(uint32_t half);
+
+/* To be called by the interrupt handler when the hardware has lost words: mutes, says FAILED. */
+void imse_i2s_failed(void);
 
 #endif /* IMSE_I2S_H */

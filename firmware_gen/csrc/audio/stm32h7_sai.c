@@ -37,19 +37,23 @@
 #define DMA1_FCR(stream) REGISTER(0x40020024u + 0x18u * (stream))
 #define DMAMUX1_CCR(channel) REGISTER(0x40020800u + 4u * (channel))
 #define DMA_CR_EN (1u << 0)
+#define DMA_CR_ERRORS (1u << 1 | 1u << 2) /* direct mode error, transfer error */
 #define DMA_CR_HTIE (1u << 3)
 #define DMA_CR_TCIE (1u << 4)
 #define DMA_CR_TO_PERIPHERAL (1u << 6)
 /* Circular, memory counts up, 32 bits on both sides, high priority. */
 #define DMA_CR_RING (1u << 8 | 1u << 10 | 2u << 11 | 2u << 13 | 2u << 16)
 #define DMA_FLAGS(stream) (0x3du << 6u * (stream))
+#define DMA_ERRORS(stream) (3u << 2u << 6u * (stream))
 #define DMA_HTIF1 (1u << 10)
 #define DMA_TCIF1 (1u << 11)
 #define REQUEST_SAI1_A 87u
 #define REQUEST_SAI1_B 88u
 #define STREAM_OUT 0u
 #define STREAM_IN 1u
+#define IRQ_STREAM_OUT 11u
 #define IRQ_STREAM_IN 12u
+#define IRQ_SAI1 87u
 
 #define SAI_A 0x40015804u
 #define SAI_B 0x40015824u
@@ -57,7 +61,10 @@
 #define SAI_CR2(block) REGISTER((block) + 0x04u)
 #define SAI_FRCR(block) REGISTER((block) + 0x08u)
 #define SAI_SLOTR(block) REGISTER((block) + 0x0cu)
+#define SAI_IM(block) REGISTER((block) + 0x10u)
+#define SAI_CLRFR(block) REGISTER((block) + 0x18u)
 #define SAI_DR(block) ((block) + 0x1cu)
+#define SAI_OVRUDR 1u /* a word was lost, or missing when it was to be sent */
 #define SAI_CR1_MASTER_SEND 0u
 #define SAI_CR1_SLAVE_RECEIVE 3u
 #define SAI_CR1_32BIT (7u << 5)
@@ -68,6 +75,7 @@
 #define SAI_CR1_NODIV (1u << 19)
 #define SAI_CR1_MCKDIV_SHIFT 20
 #define SAI_CR2_FFLUSH (1u << 3)
+#define SAI_CR2_MUTE (1u << 5)
 /* Frame of 64 bits; the frame signal marks the side, is low on the left, one bit early. */
 #define SAI_FRCR_I2S (63u | 31u << 8 | 1u << 16 | 1u << 18)
 #define SAI_SLOTR_I2S (2u << 6 | 1u << 8 | 3u << 16) /* two slots of 32 bits, both used */
@@ -104,8 +112,12 @@ static void set_up_stream(uint32_t stream, uint32_t request, uint32_t peripheral
     DMA1_M0AR(stream) = memory;
     DMA1_NDTR(stream) = 2u * IMSE_I2S_HALF_WORDS;
     DMA1_FCR(stream) = 0;
-    DMA1_CR(stream) = DMA_CR_RING | control;
+    DMA1_CR(stream) = DMA_CR_RING | DMA_CR_ERRORS | control;
     DMA1_CR(stream) |= DMA_CR_EN;
+}
+
+static void enable_interrupt(uint32_t number) {
+    NVIC_ISER(number / 32u) = 1u << number % 32u;
 }
 
 int imse_i2s_start(uint32_t *recorded, const uint32_t *played) {
@@ -126,7 +138,9 @@ int imse_i2s_start(uint32_t *recorded, const uint32_t *played) {
                   DMA_CR_TO_PERIPHERAL);
     set_up_stream(STREAM_IN, REQUEST_SAI1_B, SAI_DR(SAI_B), (uint32_t)(uintptr_t)recorded,
                   DMA_CR_HTIE | DMA_CR_TCIE);
-    NVIC_ISER(IRQ_STREAM_IN / 32u) = 1u << IRQ_STREAM_IN % 32u;
+    enable_interrupt(IRQ_STREAM_OUT);
+    enable_interrupt(IRQ_STREAM_IN);
+    enable_interrupt(IRQ_SAI1);
 
     const uint32_t common = SAI_CR1_32BIT | SAI_CR1_CKSTR | SAI_CR1_DMAEN;
     SAI_CR1(SAI_A) = common | SAI_CR1_MASTER_SEND | SAI_CR1_NODIV |
@@ -136,6 +150,8 @@ int imse_i2s_start(uint32_t *recorded, const uint32_t *played) {
         SAI_CR2(block) = SAI_CR2_FFLUSH;
         SAI_FRCR(block) = SAI_FRCR_I2S;
         SAI_SLOTR(block) = SAI_SLOTR_I2S;
+        SAI_CLRFR(block) = SAI_OVRUDR;
+        SAI_IM(block) = SAI_OVRUDR;
     }
     /* The listener first, so that it hears the first frame of the clock's owner. */
     SAI_CR1(SAI_B) |= SAI_CR1_SAIEN;
@@ -143,16 +159,45 @@ int imse_i2s_start(uint32_t *recorded, const uint32_t *played) {
     return 1;
 }
 
+void imse_i2s_mute(void) {
+    SAI_CR2(SAI_A) = SAI_CR2_MUTE;
+}
+
+void DMA1_Stream0_IRQHandler(void);
 void DMA1_Stream1_IRQHandler(void);
+void SAI1_IRQHandler(void);
+
+/* The streams stop by themselves at a transfer error. */
+static void check(uint32_t stream) {
+    if (DMA1_LISR & DMA_ERRORS(stream)) {
+        DMA1_LIFCR = DMA_ERRORS(stream);
+        imse_i2s_failed();
+    }
+}
+
+void DMA1_Stream0_IRQHandler(void) {
+    check(STREAM_OUT);
+    (void)DMA1_LISR; /* the clearing has arrived before the handler ends */
+}
 
 void DMA1_Stream1_IRQHandler(void) {
+    check(STREAM_IN);
     const uint32_t flags = DMA1_LISR & (DMA_HTIF1 | DMA_TCIF1);
     DMA1_LIFCR = flags;
-    if (flags & DMA_HTIF1) {
-        imse_i2s_half_done(0);
+    if (flags == (DMA_HTIF1 | DMA_TCIF1)) {
+        /* Late: the half that is being filled again is the one that was filled first. */
+        const uint32_t first = DMA1_NDTR(STREAM_IN) > IMSE_I2S_HALF_WORDS ? 0u : 1u;
+        imse_i2s_half_done(first);
+        imse_i2s_half_done(first ^ 1u);
+    } else if (flags) {
+        imse_i2s_half_done(flags == DMA_TCIF1);
     }
-    if (flags & DMA_TCIF1) {
-        imse_i2s_half_done(1);
-    }
-    (void)DMA1_LISR; /* the clearing has arrived before the handler ends */
+    (void)DMA1_LISR;
+}
+
+void SAI1_IRQHandler(void) {
+    SAI_IM(SAI_A) = 0; /* one lost word says it all; a stream that stopped would lose every one */
+    SAI_IM(SAI_B) = 0;
+    imse_i2s_failed();
+    (void)SAI_IM(SAI_B);
 }

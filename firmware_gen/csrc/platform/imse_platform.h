@@ -24,6 +24,14 @@ uint32_t platform_cycles(void);
 uint32_t platform_stack_bytes(void);
 uint32_t platform_stack_peak_bytes(void);
 
+/*
+ * The place to feed a watchdog: called by the main loop, and while a segment is worked on. No
+ * platform starts one; the default (weak) does nothing. Between two calls lie at most a frame, or
+ * IMSE_SEGMENT_PROGRESS_MS and the longest layer. Not called after a fault: a watchdog of your own
+ * then restarts the chip, and the fault report with it is over.
+ */
+void platform_watchdog_feed(void);
+
 /* Restarts the chip. */
 __attribute__((noreturn)) void platform_restart(void);
 

@@ -31,6 +31,7 @@ void imse_network_progress(uint32_t done, uint32_t all) {
     (void)cycles();
     if (clock.last - clock.reported > platform_clock_hz() / 1000u * IMSE_SEGMENT_PROGRESS_MS) {
         clock.reported = clock.last;
+        platform_watchdog_feed();
         imse_segment_progress(done, all);
     }
 }
@@ -44,8 +45,10 @@ __attribute__((noinline)) int imse_segment_process(float gain) {
     imse_segment_t *s = &imse_segment;
     clock.last = clock.reported = platform_cycles();
     const uint64_t begin = cycles();
-    if (gain <= 0.0f) {
+    if (gain == 0.0f) {
         gain = imse_segment_gain(s->input);
+    } else if (!(gain >= IMSE_SEGMENT_GAIN_MIN && gain <= IMSE_SEGMENT_GAIN_MAX)) {
+        return IMSE_SEGMENT_BAD_GAIN; /* among them what is no number */
     }
     if (gain == 0.0f) {
         memset(s->output, 0, sizeof s->output);

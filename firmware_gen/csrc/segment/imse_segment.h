@@ -24,13 +24,18 @@ void imse_segment_reset(void);
 /*
  * Enhances imse_segment.input into imse_segment.output. gain brings the samples to a root mean
  * square of one, measured over the whole recording where that is known; 0 measures the segment.
- * Returns 0, or the network's error code.
+ * Returns 0, IMSE_SEGMENT_BAD_GAIN, or the network's error code.
  */
 int imse_segment_process(float gain);
 
+/* No recording has another gain: 1 for a square wave at full scale, 2^27 for one bit in 17 min. */
+#define IMSE_SEGMENT_GAIN_MIN 0.5f
+#define IMSE_SEGMENT_GAIN_MAX 1073741824.0f
+#define IMSE_SEGMENT_BAD_GAIN (-1000)
+
 /*
  * Called again and again while the network works, with the layers done and in all, at most every
- * IMSE_SEGMENT_PROGRESS_MS. The default (weak) does nothing; a watchdog is fed here.
+ * IMSE_SEGMENT_PROGRESS_MS. The default (weak) does nothing.
  */
 void imse_segment_progress(uint32_t done, uint32_t all);
 

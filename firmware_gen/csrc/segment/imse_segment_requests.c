@@ -63,8 +63,9 @@ static void run(const imse_packet_t *packet) {
         float gain;
         memcpy(&gain, &bits, sizeof gain);
         requests.has_result = 0;
-        if (imse_segment_process(gain) != 0) {
-            send_error(IMSE_ERROR_NETWORK);
+        const int status = imse_segment_process(gain);
+        if (status != 0) {
+            send_error(status == IMSE_SEGMENT_BAD_GAIN ? IMSE_ERROR_VALUE : IMSE_ERROR_NETWORK);
             return;
         }
         requests.done = requests.seq;

@@ -29,6 +29,17 @@ __attribute__((noinline)) void culprit(void) {
     __asm volatile("bkpt #0");
 #elif CASE == 12
     sink = REG(0x58024400 + 0x3f0); /* no such register of the RCC */
+#elif CASE == 13
+    REG(0xe000ed98) = 6;
+    REG(0xe000ed9c) = 0;                       /* ITCM */
+    REG(0xe000eda0) = 6u << 24 | 15u << 1 | 1; /* read only, 64 KB */
+    REG(0x2000) = 0; /* the MPU is still off */
+    REG(0xe000ed94) = 5;
+    sink = REG(0x2000);
+    REG(0x2000) = 1;
+#elif CASE == 14
+    REG(0xe000ef60) = 0;
+    REG(0xe000ed14) |= 1u << 16; /* data cache, one line of which was cleared */
 #elif CASE == 24 || CASE == 22
     uart_put('x');
 #endif

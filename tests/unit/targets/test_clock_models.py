@@ -42,6 +42,9 @@ class FakeMachine:
     def write_memory(self, address: int, data: bytes) -> None:
         return
 
+    def forbid_writes(self, start: int, size_bytes: int) -> None:
+        return
+
     def allow_access(self, region_name: str, *, allowed: bool) -> None:
         self.allowed[region_name] = allowed
 

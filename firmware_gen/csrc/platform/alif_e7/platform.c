@@ -36,6 +36,7 @@ uint32_t platform_clock_hz(void) {
 }
 
 void platform_early_init(void) {
+    cortexm_take_over();
 }
 
 static void uart_init(void) {

@@ -39,8 +39,9 @@ __attribute__((noinline, noreturn)) static void start(void) {
         }
     }
     cortexm_barrier(); /* some of what was copied is code */
-    cortexm_guard_stack();
+    cortexm_protect();
     cortexm_paint_stack();
+    __asm volatile("cpsie i");
     for (const constructor_t *f = __init_array_start; f != __init_array_end; ++f) {
         (*f)();
     }
@@ -49,8 +50,12 @@ __attribute__((noinline, noreturn)) static void start(void) {
 }
 
 __attribute__((noreturn)) void Reset_Handler(void) {
+    __asm volatile("cpsid i");
     SCB_VTOR = (uint32_t)(uintptr_t)__vectors__;
     SCB_CPACR |= CPACR_FPU;
+#ifdef __ARM_ARCH_8_1M_MAIN__
+    SCB_CCR |= CCR_LOB | CCR_BP;
+#endif
     cortexm_barrier();
     start();
 }

@@ -31,6 +31,7 @@ static int wait_for(volatile uint32_t *reg, uint32_t mask, uint32_t value) {
 }
 
 void platform_early_init(void) {
+    cortexm_take_over();
     WDOG1_WMCR = 0; /* no power down after 16 s */
     WDOG2_WMCR = 0;
     WDOG3_CNT = WDOG3_KEY;
@@ -104,7 +105,6 @@ void platform_init(void) {
     /* Of the external memories only the flash is there; the rest must not be prefetched. */
     cortexm_mpu_region(0, 0x60000000u, 30, MPU_NO_ACCESS);
     cortexm_mpu_region(1, 0x60000000u, IMSE_FLASH_LOG2_SIZE, MPU_CODE_CACHED);
-    cortexm_mpu_enable();
     cortexm_enable_caches();
     clock_init();
     cortexm_start_cycles();

@@ -40,6 +40,7 @@ static int release(uint32_t blocks) {
 }
 
 void platform_early_init(void) {
+    cortexm_take_over();
 }
 
 static void clock_init(void) {

@@ -10,7 +10,6 @@ void platform_init(void) {
     /* No external memory is set up: keep the Cortex-M7 from prefetching it. SRAM2 is for DMA. */
     cortexm_mpu_region(0, 0x60000000u, 30, MPU_NO_ACCESS);
     cortexm_mpu_region(1, 0x2004c000u, 14, MPU_NOT_CACHED);
-    cortexm_mpu_enable();
     cortexm_enable_caches();
 #endif
     stm32_clock_init();

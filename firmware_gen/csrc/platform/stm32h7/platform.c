@@ -19,10 +19,10 @@ void platform_init(void) {
      */
     cortexm_mpu_region(0, 0x60000000u, 30, MPU_NO_ACCESS);
     cortexm_mpu_region(1, 0x30000000u, 19, MPU_NOT_CACHED);
+    cortexm_mpu_region(2, 0x38000000u, 16, MPU_NOT_CACHED);
 #ifdef IMSE_SDRAM_ORIGIN
-    cortexm_mpu_region(2, IMSE_SDRAM_ORIGIN, IMSE_SDRAM_LOG2_SIZE, MPU_CACHED);
+    cortexm_mpu_region(3, IMSE_SDRAM_ORIGIN, IMSE_SDRAM_LOG2_SIZE, MPU_CACHED);
 #endif
-    cortexm_mpu_enable();
     cortexm_enable_caches();
     stm32_clock_init();
 #ifdef IMSE_SDRAM_ORIGIN

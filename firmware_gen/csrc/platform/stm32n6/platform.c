@@ -3,6 +3,7 @@
 #include "stm32.h"
 
 void platform_early_init(void) {
+    cortexm_take_over();
 }
 
 void platform_init(void) {

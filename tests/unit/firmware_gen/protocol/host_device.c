@@ -48,6 +48,24 @@ uint32_t platform_stack_peak_bytes(void) {
     return 340u;
 }
 
+static uint32_t feeds, stops;
+
+void platform_watchdog_feed(void) {
+    ++feeds;
+}
+
+uint32_t host_feeds(void) {
+    return feeds;
+}
+
+void imse_audio_stop(void) {
+    ++stops;
+}
+
+uint32_t host_stops(void) {
+    return stops;
+}
+
 static imse_audio_status_t audio;
 
 void imse_audio_status(imse_audio_status_t *status) {

@@ -59,6 +59,10 @@ class Device:
         self._library.host_wait(cycles)
         return self.send(b"")
 
+    @property
+    def stops(self) -> int:
+        return int(self._library.host_stops())
+
     def fault(self, data: bytes) -> list[Packet]:
         self._library.host_feed(data, len(data), NO_OVERRUN)
         assert self._library.host_fault(0x08001234, 0x0100, 0x40000000) == 1
@@ -273,7 +277,9 @@ def test_network_failure_is_reported_and_reset_recovers(device: Device) -> None:
 def test_fault_is_reported_to_every_request_until_reset(device: Device) -> None:
     device.ask(PacketType.FRAME, 41, pcm(0))
     requests = Packet(PacketType.FRAME, 42, pcm(1)).encode() + Packet(PacketType.HELLO, 43).encode()
+    before = device.stops
     answers = device.fault(requests + Packet(PacketType.RESET, 44).encode())
+    assert device.stops == before + 1, "the audio stream plays on after a fault"
     assert [a.seq for a in answers] == [41, 42, 43]
     for answer in answers:
         assert answer.type == PacketType.ERROR

@@ -202,6 +202,36 @@ def test_requests_outside_the_segment_are_refused(
     assert (answer.type, answer.payload) == (PacketType.ERROR, bytes([ErrorCode.BAD_LENGTH]))
 
 
+@pytest.mark.parametrize(
+    "gain", [float("nan"), float("inf"), float("-inf"), -1.0, 1e-30, 0.49, 1.1e9, 3e38]
+)
+def test_gains_that_no_recording_has_are_refused(wire: Wire, gain: float) -> None:
+    """They would be undefined behaviour in the front end, which the library is checked for."""
+    wire.write(Packet(PacketType.RUN, 5, struct.pack("<f", gain)).encode())
+    (answer,) = PacketDecoder().feed(wire.read(0))
+    assert (answer.type, answer.payload) == (PacketType.ERROR, bytes([ErrorCode.BAD_VALUE]))
+    assert wire.library.host_runs() == 0
+
+
+@pytest.mark.parametrize("gain", [0.5, 2.0**30])
+def test_the_last_gains_that_are_taken(wire: Wire, gain: float) -> None:
+    samples = noise(3).astype("<i2").tobytes()
+    for at in range(0, len(samples), 512):
+        payload = struct.pack("<I", at) + samples[at : at + 512]
+        wire.write(Packet(PacketType.WRITE, at & 0xFFFF, payload).encode())
+    wire.read(0)
+    wire.write(Packet(PacketType.RUN, 6, struct.pack("<f", gain)).encode())
+    answers = PacketDecoder().feed(wire.read(0))
+    assert answers[-1].type in (PacketType.RUN_DONE, PacketType.ERROR)
+    assert answers[-1].payload != bytes([ErrorCode.BAD_VALUE])
+
+
+def test_a_watchdog_is_fed_while_the_network_works(wire: Wire, link: DeviceLink) -> None:
+    before = wire.library.host_feeds()
+    process_segment(link, noise(7).tobytes(), 9.25)
+    assert wire.library.host_feeds() - before == 8
+
+
 @pytest.mark.parametrize("size", [0, 200])
 def test_frames_are_not_taken(wire: Wire, size: int) -> None:
     wire.write(Packet(PacketType.FRAME, 4, bytes(size)).encode())

@@ -19,7 +19,7 @@ from firmware_gen.project import generate_project, write
 from firmware_gen.toolchain import compile_project
 from targets.emulators.errors import EmulatedFaultError
 from targets.emulators.unicorn import UnicornMachine
-from targets.link import DeviceLink
+from targets.link import DeviceFaultError, DeviceLink
 from targets.loader import load_target
 from targets.protocol import AudioState
 
@@ -44,6 +44,29 @@ SLOW_SOURCE = fake_network.SOURCE.replace(
     }
     for (int k = 0; k < IMSE_BANDS; ++k) {
         const int8_t next""",
+)
+STOPS = "    for (int k = 0; k < IMSE_BANDS; ++k) {\n        const int8_t next"
+FROM_FRAME_4_ON = "    static uint32_t frame;\n    if (++frame > 3u) {\n        %s\n    }\n" + STOPS
+FAULT_SOURCE = '#include "imse_service.h"\n' + fake_network.SOURCE.replace(
+    STOPS,
+    # As in a fault handler, no interrupt comes through.
+    FROM_FRAME_4_ON % '__asm volatile("cpsid i"); imse_service_fault(0x1234, 2, 3);',
+)
+HANGING_SOURCE = fake_network.SOURCE.replace(STOPS, FROM_FRAME_4_ON % "for (;;) {}")
+# Interrupts are held up for 40 ms, in the frame that begins when half 0 has been filled; so half 1
+# and half 0 have been filled again before the handler runs.
+DEAF_SOURCE = fake_network.SOURCE.replace(
+    STOPS,
+    """    static uint32_t frame;
+    if (++frame == 3u) {
+        __asm volatile("cpsid i");
+        for (uint32_t i = 0; i < 75000u; ++i) {
+            __asm volatile(".rept 256\\n\\tnop\\n\\t.endr");
+        }
+        __asm volatile("cpsie i");
+    }
+"""
+    + STOPS,
 )
 
 
@@ -145,6 +168,70 @@ def test_frames_that_take_too_long_are_counted_and_the_stream_goes_on(
         machine.run_for(8 * HOP / 16000)
         assert link.state().audio == before
         assert counters(machine)["halves"] >= before.recorded + 8
+
+
+def test_interrupts_that_come_late_are_put_into_order(tmp_path: Path) -> None:
+    machine = UnicornMachine(TARGET, build(tmp_path / "deaf", DEAF_SOURCE))
+    feed(machine, words_of_a_microphone(16, 2))
+    machine.run_for(8 * HOP / 16000 + 0.001)
+    found = counters(machine)
+    # Halves 0, 1, 0 are taken; 1 and 0 are told at once, of which 1 is lost.
+    assert machine.interrupts.taken[IRQ] == 7
+    assert found["halves"] == 8
+    assert found["missed"] == 0
+    assert found["overruns"] == 1
+
+
+def test_a_fault_makes_the_dac_silent(tmp_path: Path) -> None:
+    machine = UnicornMachine(TARGET, build(tmp_path / "fault", FAULT_SOURCE))
+    sai = feed(machine, words_of_a_microphone(40, 3))
+    machine.run_for(4 * HOP / 16000)
+    assert any(frame[0] for frame in sai.played)
+    machine.run_for(0.001)
+    before = len(sai.played)
+    machine.run_for(4 * HOP / 16000)
+    assert len(sai.played) >= before + 3 * HOP
+    assert not any(left or right for left, right in sai.played[before:])
+    with DeviceLink(machine.transport()) as link, pytest.raises(DeviceFaultError) as caught:
+        link.hello()
+    assert caught.value.error.pc == 0x1234
+
+
+def test_a_main_loop_that_hangs_plays_nothing_twice(tmp_path: Path) -> None:
+    machine = UnicornMachine(TARGET, build(tmp_path / "hang", HANGING_SOURCE))
+    sai = feed(machine, words_of_a_microphone(40, 3))
+    machine.run_for(10 * HOP / 16000)
+    heard_hops = [any(left for left, _ in sai.played[i : i + HOP]) for i in range(0, 10 * HOP, HOP)]
+    assert heard_hops == [False, False, True, True, True, *[False] * 5]
+
+
+@pytest.mark.parametrize("stream", [0, 1], ids=["to the DAC", "from the microphone"])
+def test_a_stream_that_fails_is_told_and_the_dac_is_silent(image: Path, stream: int) -> None:
+    machine = UnicornMachine(TARGET, image)
+    sai = feed(machine, words_of_a_microphone(40, 3))
+    machine.run_for(4 * HOP / 16000)
+    assert any(frame[0] for frame in sai.played)
+    dma: Any = machine.peripheral("DMA1")
+    dma.fail(stream)
+    machine.run_for(0.001)
+    before = len(sai.played)
+    machine.run_for(2 * HOP / 16000)
+    assert not any(left or right for left, right in sai.played[before:])
+    with DeviceLink(machine.transport()) as link:
+        link.hello()
+        assert link.state().audio.state is AudioState.FAILED
+
+
+def test_a_word_that_is_lost_is_told(image: Path) -> None:
+    machine = UnicornMachine(TARGET, image)
+    sai = feed(machine, words_of_a_microphone(40, 3))
+    machine.run_for(4 * HOP / 16000)
+    sai.registers[sai.B + sai.SR] |= 1
+    machine.run_for(0.001)
+    assert machine.interrupts.taken[87] == 1
+    with DeviceLink(machine.transport()) as link:
+        link.hello()
+        assert link.state().audio.state is AudioState.FAILED
 
 
 def test_host_takes_the_model_over_and_the_dac_is_silent(image: Path, frontend: Frontend) -> None:

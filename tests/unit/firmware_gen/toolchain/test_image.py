@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -98,9 +99,62 @@ def test_image_on_unicorn(builder: Any, frontend: Frontend, name: str) -> None:
         check_info(link, name)
         check_frames(link, frontend, 3)
         assert link.counters.retries == 0
+    memories = load_target(name).mcu.regions
+    assert machine.read_only == {r.name for r in memories if r.roles == ("hot_code",)}
     peak = machine.stats().peak_stack_bytes
     assert peak is not None
     assert 100 < peak < 640, "more stack than firmware_gen.memory allows the firmware"
+
+
+def test_what_a_boot_rom_leaves_behind(builder: Any) -> None:
+    """A data cache in use is written back, not thrown away; a timer and interrupts are switched off."""
+    from targets.emulators.unicorn import UnicornMachine
+    from targets.link import DeviceLink
+
+    target = load_target("mimxrt1060_evkb")
+    machine = UnicornMachine(target, builder.build(target.name).elf)
+    system = machine.system
+    system.registers[system.CCR] |= 1 << 16
+    system.registers[system.SYST_CSR] = 7
+    disabled: list[int] = []
+    machine.interrupts.disable = disabled.append  # type: ignore[method-assign]
+    with DeviceLink(machine.transport()) as link:
+        check_info(link, target.name)
+    assert len(set(system.maintained[system.DCCISW])) == target.mcu.dcache_bytes // 32
+    assert system.DCISW not in system.maintained
+    assert system.registers[system.CCR] >> 16 & 3 == 3
+    assert system.registers[system.SYST_CSR] == 0
+    assert disabled == list(range(256))
+
+
+WITH_CACHE_MAINTENANCE = '#include "cortexm.h"\n' + fake_network.SOURCE.replace(
+    "int imse_network_invoke(const int8_t *features, int8_t *mask, int8_t *phase) {",
+    """int8_t for_dma[100] __attribute__((aligned(32)));
+int imse_network_invoke(const int8_t *features, int8_t *mask, int8_t *phase) {
+    cortexm_clean(for_dma, 65);
+    cortexm_invalidate(for_dma + 32, 64);""",
+)
+
+
+def test_buffers_in_cached_memory_can_be_shared_with_dma(tmp_path: Path) -> None:
+    from firmware_gen.project import generate_project, write
+    from firmware_gen.toolchain import compile_project
+    from targets.emulators.unicorn import UnicornMachine
+    from targets.link import DeviceLink
+
+    target = load_target("mimxrt1060_evkb")
+    backends = {"aot": fake_backend.FakeBackend(WITH_CACHE_MAINTENANCE)}
+    project = generate_project(fake_backend.fake_model(), target, "aot", backends=backends)
+    write(project, tmp_path / "p")
+    machine = UnicornMachine(target, compile_project(tmp_path / "p", target, plan=project.plan).elf)
+    with DeviceLink(machine.transport()) as link:
+        link.hello()
+        link.process(hops(1)[0].tobytes())
+    first = machine.image.symbol("for_dma")
+    assert first is not None
+    found = machine.system.maintained
+    assert found[machine.system.DCCMVAC] == [first, first + 32, first + 64]
+    assert found[machine.system.DCIMVAC] == [first + 32, first + 64]
 
 
 @pytest.mark.parametrize("name", [t.name for t in list_targets()])
@@ -143,6 +197,7 @@ def test_start_up_of_a_cortex_m55_as_cortex_m33(
     with DeviceLink(machine.transport()) as link:
         check_info(link, name)
         check_frames(link, frontend, 2)
+    assert machine.read_only == {"ITCM"}
 
 
 @needs_qemu
@@ -192,6 +247,9 @@ def test_objects_of_a_cortex_m55_image_run_on_its_stand_in(
 @pytest.mark.parametrize("name", ["alif_e7", "stm32n657"])
 def test_cortex_m55_image_links_in_its_memory_map(builder: Any, name: str) -> None:
     build = builder.build(name)
+    show = ["arm-none-eabi-objdump", "-d", "--disassemble=Reset_Handler", str(build.elf)]
+    start = subprocess.run(show, check=True, capture_output=True, text=True).stdout
+    assert "#786432" in start, "loop cache and branch prediction (CCR.LOB, CCR.BP) stay off"
     assert {use.region for use in build.regions if use.items} <= {
         region.name for region in load_target(name).mcu.regions
     }
