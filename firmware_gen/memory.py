@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -184,7 +185,7 @@ def plan_memory(
     Args:
         target: Where the firmware runs.
         memory: What the network needs.
-        options: Stack size.
+        options: Stack size, and where the weights are to be.
         buffer_bytes: Size of the audio buffers and the front end's state.
 
     Returns:
@@ -201,6 +202,15 @@ def plan_memory(
             f"the deepest call needs {needed_stack:,}",
             hint="give the firmware a larger stack",
         )
+    if options.weights_in == "auto":
+        slow = target.mcu.region_for("weights").read_bytes_per_s > 0
+        for place in ("ram", "flash") if slow else ("flash",):
+            chosen = dataclasses.replace(options, weights_in=place)
+            try:
+                return plan_memory(target, memory, chosen, buffer_bytes)
+            except ModelTooBigError:
+                if place == "flash":
+                    raise
     items = memory_items(memory, options, buffer_bytes, uart_dma_bytes(target))
     used: dict[str, dict[str, int]] = {region.name: {} for region in target.mcu.regions}
     places: dict[str, str] = {}

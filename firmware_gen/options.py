@@ -10,7 +10,7 @@ from firmware_gen.errors import OptionError
 RUNTIMES = ("aot", "tflm")
 KERNELS = ("auto", "portable", "dsp", "mve", "cmsis-nn")
 APPS = ("uart", "i2s")
-WEIGHTS_IN = ("flash", "ram")
+WEIGHTS_IN = ("auto", "flash", "ram")
 OPTIMIZATIONS = ("Os", "O2", "O3")
 
 _MIN_STACK_BYTES = 2048
@@ -28,7 +28,9 @@ class FirmwareOptions:
             board, the host beside them).
         optimization: Optimization level of the compiler.
         stack_bytes: Size of the main stack, without its guard.
-        weights_in: ``flash``, or ``ram`` to copy the weights there at start-up.
+        weights_in: ``flash``, or ``ram`` to copy the weights there at start-up; ``auto`` does so
+            where the flash is slow (see :attr:`targets.model.MemoryRegion.read_bytes_per_s`) and
+            the RAM holds them.
         tflm_arena_used_bytes: What the TFLM interpreter takes of its arena where that was
             measured; ``None`` estimates it.
         cmsis_nn_dir: Folder of Arm's CMSIS-NN for the cmsis-nn kernels; not part of the JSON, as
@@ -39,7 +41,7 @@ class FirmwareOptions:
     app: str = "uart"
     optimization: str = "O2"
     stack_bytes: int = 8192
-    weights_in: str = "flash"
+    weights_in: str = "auto"
     tflm_arena_used_bytes: int | None = None
     cmsis_nn_dir: str = ""
 

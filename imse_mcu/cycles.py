@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from firmware_gen.memory import RegionPlan
     from targets.model import Mcu
 
 _M7_SOURCE = (
@@ -151,4 +152,25 @@ def from_instructions(
         round(instructions_per_frame * rate.value),
         f"model: {instructions_per_frame:.0f} instructions per frame, counted on the emulator, "
         f"at {rate.value:g} cycles per instruction ({rate.source})",
+    )
+
+
+def add_flash_reads(estimate: CycleEstimate, plan: RegionPlan, mcu: Mcu) -> CycleEstimate:
+    """Adds the time that weights take out of slow flash: every frame reads them all once.
+
+    Args:
+        estimate: Cycles of the work itself.
+        plan: Where the weights are.
+        mcu: Processor; its file states how fast such a flash is.
+    """
+    region = mcu.region(plan.places["weights"])
+    rate = region.read_bytes_per_s
+    if region.kind != "flash" or not rate:
+        return estimate
+    (use,) = (use for use in plan.regions if use.region == region.name)
+    weights_bytes = use.items["weights"]
+    return CycleEstimate(
+        estimate.value + round(weights_bytes * mcu.clock_hz / rate),
+        f"{estimate.method}; and {weights_bytes} bytes of weights once per frame out of "
+        f"{region.name} at {rate / 1e6:g} MB/s at best ({region.source})",
     )

@@ -30,7 +30,7 @@ from imse_mcu.buildfolder import (
 from imse_mcu.core.errors import ImseMcuError
 from imse_mcu.core.files import atomic_dir, write_bytes, write_json, write_text
 from imse_mcu.core.progress import Reporter
-from imse_mcu.cycles import CycleEstimate, from_instructions, from_macs
+from imse_mcu.cycles import CycleEstimate, add_flash_reads, from_instructions, from_macs
 from imse_mcu.host import FLOAT_FILE, STATES_FILE, HostModel
 from imse_mcu.offline_host import is_offline
 from imse_mcu.planning import planned_cycles
@@ -69,7 +69,8 @@ class BuildRequest:
         runtime: ``auto``, ``aot`` or ``tflm``.
         kernels: Kernels of the aot runtime, or ``auto``.
         app: ``uart``, or ``i2s`` for the board's microphone and DAC.
-        weights_in: ``flash``, or ``ram`` to copy the weights there at start-up.
+        weights_in: ``flash``, or ``ram`` to copy the weights there at start-up; ``auto`` does so
+            where the flash is slow.
         compile: Whether to compile and run the image; otherwise only the project is made.
     """
 
@@ -79,7 +80,7 @@ class BuildRequest:
     runtime: str = "auto"
     kernels: str = "auto"
     app: str = "uart"
-    weights_in: str = "flash"
+    weights_in: str = "auto"
     compile: bool = True
 
     @property
@@ -476,12 +477,15 @@ def _latency_ms(model: QuantizedModel) -> float:
 
 
 def _cycles(parts: _Parts) -> CycleEstimate:
-    macs = parts.host.quantized.metadata.macs_per_frame
-    if parts.proof is None:
-        if parts.runtime == "aot":
-            return planned_cycles(parts.host.quantized, parts.target, parts.project.options.kernels)
-        return from_macs(macs, parts.target.mcu)
-    return from_instructions(parts.proof.frame.mean, macs, parts.target.mcu)
+    model, mcu = parts.host.quantized, parts.target.mcu
+    macs = model.metadata.macs_per_frame
+    if parts.proof is not None:
+        cycles = from_instructions(parts.proof.frame.mean, macs, mcu)
+    elif parts.runtime == "aot":
+        cycles = planned_cycles(model, parts.target, parts.project.options.kernels)
+    else:
+        cycles = from_macs(macs, mcu)
+    return cycles if segment_frames(model) else add_flash_reads(cycles, parts.project.plan, mcu)
 
 
 def _record(
@@ -539,4 +543,5 @@ def _build_command(request: BuildRequest, report: Mapping[str, Any]) -> str:
         words += f" --weights FILE --segment-frames {report['segment_frames']}"
     words += f" --quant {report['quant']} --runtime {report['runtime']}"
     words = words if request.app == "uart" else f"{words} --app {request.app}"
-    return words if request.weights_in == "flash" else f"{words} --weights-in ram"
+    chosen = request.weights_in
+    return words if chosen == "auto" else f"{words} --weights-in {chosen}"

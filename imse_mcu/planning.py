@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from imse_mcu.core.progress import Reporter
-from imse_mcu.cycles import SEGMENT_WORK, STREAM_WORK, CycleEstimate, before_build
+from imse_mcu.cycles import (
+    SEGMENT_WORK,
+    STREAM_WORK,
+    CycleEstimate,
+    add_flash_reads,
+    before_build,
+)
 from imse_mcu.offline_host import is_offline
 from imse_mcu.quantization import QuantizationRequest, quantize
 from imse_mcu.segment_host import segment_frames
@@ -204,6 +210,7 @@ def plan_one(model: QuantizedModel, target: Target) -> Plan:
         needs = AotBackend().generate(model, target, FirmwareOptions()).memory
         memory = plan_memory(target, needs, FirmwareOptions())
         flash, ram = memory.flash_bytes, memory.ram_bytes
+        cycles = add_flash_reads(cycles, memory, target.mcu)
     except ModelTooBigError as error:
         problem = error.message
     return Plan(

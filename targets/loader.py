@@ -157,6 +157,9 @@ def _parse_region(table: Table) -> MemoryRegion:
         source=table.string("source"),
         external=table.boolean("external") if table.has("external") else False,
         loaded=table.boolean("loaded") if table.has("loaded") else False,
+        read_bytes_per_s=(
+            table.integer("read_bytes_per_s", 1) if table.has("read_bytes_per_s") else 0
+        ),
     )
     if region.end > 0x1_0000_0000:
         raise table.fail("size_kib", "a region inside the 32-bit address space")

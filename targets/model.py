@@ -50,6 +50,8 @@ class MemoryRegion:
         external: Whether it is a memory chip on the board that start-up has to set up.
         loaded: Whether it is RAM in which a debugger or a first stage puts the image, as a chip
             without flash has it: a reset does not start what lies there.
+        read_bytes_per_s: What reading it in order gives at best, where that is far below what the
+            processor could take; 0 where it is not.
     """
 
     name: str
@@ -61,6 +63,7 @@ class MemoryRegion:
     source: str
     external: bool = False
     loaded: bool = False
+    read_bytes_per_s: int = 0
 
     @property
     def end(self) -> int:
@@ -88,6 +91,7 @@ class MemoryRegion:
             "source": self.source,
             "external": self.external,
             "loaded": self.loaded,
+            "read_bytes_per_s": self.read_bytes_per_s,
         }
 
 

@@ -47,10 +47,11 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--weights-in",
-    type=click.Choice(("flash", "ram")),
-    default="flash",
+    type=click.Choice(("auto", "flash", "ram")),
+    default="auto",
     show_default=True,
-    help="Where the network reads its weights; ram is a copy made at start-up.",
+    help="Where the network reads its weights; ram is a copy made at start-up, auto takes it where "
+    "the flash is slow.",
 )
 @click.option(
     "-o", "--output", type=PATH, metavar="DIR", help="Folder; default build/<model>-<target>."

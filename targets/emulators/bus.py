@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 _BLOCK = 1024
@@ -15,6 +15,17 @@ class BusError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+
+class ProtectedRegion(Protocol):
+    """A region of the memory protection unit."""
+
+    @property
+    def access(self) -> str:
+        """What is allowed there: ``none``, ``read`` or ``write``."""
+
+    def contains(self, address: int, size_bytes: int) -> bool:
+        """Whether all of a range belongs to it."""
 
 
 class Machine(Protocol):
@@ -44,8 +55,8 @@ class Machine(Protocol):
     def write_memory(self, address: int, data: bytes) -> None:
         """What a DMA controller writes."""
 
-    def forbid_writes(self, start: int, size_bytes: int) -> None:
-        """Make the memories that lie in a range read only until the next reset."""
+    def protect(self, regions: Sequence[ProtectedRegion]) -> None:
+        """Let the MPU's regions hold until the next reset; the last that fits counts."""
 
     def allow_access(self, region_name: str, *, allowed: bool) -> None:
         """Make a memory that start-up has to set up usable, or not."""
@@ -148,6 +159,10 @@ class Bus:
             if peripheral.name == name:
                 return peripheral
         raise KeyError(name)
+
+    def all(self) -> tuple[Peripheral, ...]:
+        """All peripherals."""
+        return tuple(self._peripherals)
 
     def pages(self, page_size: int) -> list[int]:
         """Addresses of all pages that hold a peripheral, sorted."""

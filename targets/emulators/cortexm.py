@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from targets.emulators.bus import BusError, Machine, Peripheral
 from targets.emulators.interrupts import Interrupts
 from targets.model import Mcu
@@ -26,11 +28,64 @@ def _cache_size_id(size_bytes: int, ways: int) -> int:
     return 0xF000_0000 | (sets - 1) << 13 | (ways - 1) << 3 | 1
 
 
+@dataclass(frozen=True)
+class MpuRegion:
+    """A region of the memory protection unit, as privileged code sees it.
+
+    Attributes:
+        start: First address.
+        size_bytes: Its size.
+        disabled: Bit n: the nth eighth does not belong to it.
+        access: ``none``, ``read`` or ``write``.
+    """
+
+    start: int
+    size_bytes: int
+    disabled: int
+    access: str
+
+    @classmethod
+    def of_armv7(cls, number: int, rbar: int, rasr: int) -> MpuRegion:
+        """Decode RBAR and RASR.
+
+        Raises:
+            BusError: The processor would take other addresses than meant.
+        """
+        start, size_bytes = rbar & ~0x1F, 2 << (rasr >> 1 & 0x1F)
+        if start % size_bytes:
+            raise BusError(
+                f"MPU region {number} at 0x{start:08x} does not begin at a multiple of its size",
+                hint=f"the processor takes 0x{start - start % size_bytes:08x}",
+            )
+        access = "none" if rasr >> 24 & 7 == 0 else "read" if rasr >> 26 & 1 else "write"
+        return cls(start, size_bytes, rasr >> 8 & 0xFF, access)
+
+    @classmethod
+    def of_armv8(cls, number: int, rbar: int, rlar: int) -> MpuRegion:
+        """Decode RBAR and RLAR.
+
+        Raises:
+            BusError: It ends before it begins.
+        """
+        start, end = rbar & ~0x1F, (rlar | 0x1F) + 1
+        if end <= start:
+            raise BusError(f"MPU region {number} ends before it begins")
+        return cls(start, end - start, 0, "read" if rbar >> 2 & 1 else "write")
+
+    def contains(self, address: int, size_bytes: int) -> bool:
+        """Whether all of a range belongs to it."""
+        offset, eighth = address - self.start, max(self.size_bytes // 8, 1)
+        if offset < 0 or offset + size_bytes > self.size_bytes:
+            return False
+        parts = range(offset // eighth, (offset + size_bytes - 1) // eighth + 1)
+        return not any(self.disabled >> part & 1 for part in parts)
+
+
 class SystemControl(Peripheral):
     """System control space: SCB, SysTick, NVIC, MPU, FPU and cache maintenance.
 
     Interrupts of modelled peripherals are delivered; enabling another is an error, so that no image
-    waits for one in vain. Of the MPU's regions those count that are read only and cover a memory.
+    waits for one in vain. Of the MPU's regions those count that cover a whole memory or peripheral.
     There are no caches to maintain: what was asked for is written down.
 
     Attributes:
@@ -58,7 +113,7 @@ class SystemControl(Peripheral):
         self._tick_start = 0
         self._tick_seen = 0
         self._armv8 = mcu.core not in ("cortex-m4", "cortex-m7")
-        self._protected: dict[int, tuple[int, int]] = {}
+        self._regions: dict[int, MpuRegion] = {}
         self.maintained: dict[int, list[int]] = {}
         has_caches = bool(mcu.icache_bytes or mcu.dcache_bytes)
         storage = [0x004, 0x008, 0xD10, 0xD18, 0xD1C, 0xD20, 0xD24, 0xD34, 0xD38, 0xD3C]
@@ -116,19 +171,8 @@ class SystemControl(Peripheral):
                 self._machine.request_reset()
                 return
             value = 0xFA05_0000 | value & 0x0700
-        elif offset == self.SYST_CSR:
-            if value & 0x2:
-                raise BusError(
-                    "the SysTick interrupt is enabled, which the emulator does not deliver",
-                    hint="use the cycle counter, or poll COUNTFLAG",
-                )
-            if value & 1 and not self.registers[offset] & 1:
-                self._tick_start = self._machine.cycles()
-                self._tick_seen = 0
-        elif offset == self.SYST_CVR:
-            self._tick_start = self._machine.cycles()
-            self._tick_seen = 0
-            value = 0
+        elif offset in (self.SYST_CSR, self.SYST_CVR):
+            value = self._write_systick(offset, value)
         elif 0x100 <= offset < 0x120 or 0x180 <= offset < 0x1A0:
             self._switch_interrupts(offset, value)
             return
@@ -156,20 +200,12 @@ class SystemControl(Peripheral):
         registers = self.registers
         base, number = registers[self.MPU_RBAR], registers[self.MPU_RNR]
         if offset == self.MPU_RASR_RLAR:
-            self._protected.pop(number, None)
-            if self._armv8:
-                start, size = base & ~0x1F, (value | 0x1F) + 1 - (base & ~0x1F)
-                read_only = bool(base >> 2 & 1)
-            else:
-                start, size = base & ~0x1F, 2 << (value >> 1 & 0x1F)
-                read_only = value >> 24 & 7 in (5, 6, 7)
-                if start % size:
-                    raise BusError(f"MPU region {number} does not begin at a multiple of its size")
-            if value & 1 and read_only:
-                self._protected[number] = (start, size)
+            self._regions.pop(number, None)
+            if value & 1:
+                decode = MpuRegion.of_armv8 if self._armv8 else MpuRegion.of_armv7
+                self._regions[number] = decode(number, base, value)
         if registers[self.MPU_CTRL] & 1:
-            for start, size in self._protected.values():
-                self._machine.forbid_writes(start, size)
+            self._machine.protect([region for _, region in sorted(self._regions.items())])
 
     def _switch_data_cache(self, value: int) -> None:
         """A data cache is switched on empty, and off only with a reason.
@@ -185,6 +221,17 @@ class SystemControl(Peripheral):
             raise BusError(
                 f"the data cache is switched on with {len(walked)} of {ways * sets} lines cleared"
             )
+
+    def _write_systick(self, offset: int, value: int) -> int:
+        if offset == self.SYST_CSR and value & 0x2:
+            raise BusError(
+                "the SysTick interrupt is enabled, which the emulator does not deliver",
+                hint="use the cycle counter, or poll COUNTFLAG",
+            )
+        if offset == self.SYST_CVR or (value & 1 and not self.registers[offset] & 1):
+            self._tick_start = self._machine.cycles()
+            self._tick_seen = 0
+        return 0 if offset == self.SYST_CVR else value
 
     def _read_systick(self, offset: int) -> int:
         control = self.registers[self.SYST_CSR]

@@ -249,7 +249,6 @@ class Sai(Peripheral):
         self.played.append((said[0], said[1]))
         self._schedule()
 
-
     def _miss(self, block: int, *, missed: bool) -> None:
         """A word that no DMA stream has moved.
 
@@ -264,8 +263,8 @@ class Sai(Peripheral):
         self.registers[block + self.SR] |= self._OVRUDR
 
     def _requests(self) -> bool:
-        flags = (self.registers[b + self.SR] & self.registers[b + self.IM] for b in (self.A, self.B))
-        return any(word & self._OVRUDR for word in flags)
+        words, blocks = self.registers, (self.A, self.B)
+        return any(words[b + self.SR] & words[b + self.IM] & self._OVRUDR for b in blocks)
 
 
 def attach_audio(

@@ -39,7 +39,7 @@ from unicorn import (
 )
 
 from targets.emulators import doubles
-from targets.emulators.bus import Bus, BusError, Peripheral
+from targets.emulators.bus import Bus, BusError, Peripheral, ProtectedRegion
 from targets.emulators.cortexm import DataWatchpoint, SystemControl
 from targets.emulators.counter import GuestMemory, InstructionCounter
 from targets.emulators.errors import EmulatedFaultError, EmulatorError
@@ -54,6 +54,7 @@ from targets.model import Target
 
 RAM_AT_POWER_ON = 0xCD
 _PAGE = 4096
+_PRIVATE_BUS = 0xE000_0000
 _IDLE_STEPS = 8
 _CPU_MODELS = {
     "cortex-m4": "UC_CPU_ARM_CORTEX_M4",
@@ -203,14 +204,29 @@ class UnicornMachine:
         access = UC_PROT_ALL if allowed else UC_PROT_NONE
         self._engine.mem_protect(region.origin, region.size_bytes, access)
 
-    def forbid_writes(self, start: int, size_bytes: int) -> None:
-        """Make the memories that lie in a range read only until the next reset."""
-        for region in self.target.mcu.regions:
-            inside = start <= region.origin and region.end <= start + size_bytes
-            if inside and region.kind == "ram" and region.name not in self._closed:
-                self._read_only.add(region.name)
+    def protect(self, regions: Sequence[ProtectedRegion]) -> None:
+        """Let the MPU's regions hold until the next reset; the last that fits counts.
+
+        Raises:
+            BusError: They leave no access to a memory or peripheral that the firmware needs.
+        """
+
+        def access(name: str, start: int, size_bytes: int) -> str:
+            fitting = [region for region in regions if region.contains(start, size_bytes)]
+            if fitting and fitting[-1].access == "none":
+                raise BusError(f"the MPU allows no access to {name}")
+            return fitting[-1].access if fitting else "write"
+
+        for peripheral in self._bus.all():
+            # The processor's own registers are never subject to the MPU.
+            if peripheral.base < _PRIVATE_BUS:
+                access(peripheral.name, peripheral.base, peripheral.size)
+        for memory in self.target.mcu.regions:
+            allowed = access(memory.name, memory.origin, memory.size_bytes)
+            if allowed == "read" and memory.kind == "ram":
+                self._read_only.add(memory.name)
                 self._engine.mem_protect(
-                    region.origin, region.size_bytes, UC_PROT_READ | UC_PROT_EXEC
+                    memory.origin, memory.size_bytes, UC_PROT_READ | UC_PROT_EXEC
                 )
 
     @property

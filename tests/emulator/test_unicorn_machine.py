@@ -214,6 +214,8 @@ def test_a_firmware_that_says_how_far_it_is_does_not_hang(build_program: Build) 
         (12, 0x580247F0, "RCC has no 4-byte register at offset 0x3f0"),
         (13, 0x2000, "ITCM is protected from writing by the MPU"),
         (14, 0xE000ED14, "data cache is switched on with 1 of 512 lines cleared"),
+        (15, 0xE000EDA0, "MPU region 0 at 0x60000000 does not begin at a multiple of its size"),
+        (16, 0xE000ED94, "the MPU allows no access to RCC"),
         (22, 0x40004828, "pin PD8 is not switched to USART3"),
     ],
 )

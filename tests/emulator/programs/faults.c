@@ -40,6 +40,15 @@ __attribute__((noinline)) void culprit(void) {
 #elif CASE == 14
     REG(0xe000ef60) = 0;
     REG(0xe000ed14) |= 1u << 16; /* data cache, one line of which was cleared */
+#elif CASE == 15
+    REG(0xe000ed98) = 0;
+    REG(0xe000ed9c) = 0x60000000; /* 1 GB: the processor takes 0x40000000 */
+    REG(0xe000eda0) = 1u << 28 | 29u << 1 | 1;
+#elif CASE == 16
+    REG(0xe000ed98) = 0;
+    REG(0xe000ed9c) = 0x40000000;
+    REG(0xe000eda0) = 1u << 28 | 29u << 1 | 1;
+    REG(0xe000ed94) = 5;
 #elif CASE == 24 || CASE == 22
     uart_put('x');
 #endif

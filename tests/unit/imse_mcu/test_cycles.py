@@ -7,7 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from imse_mcu.cycles import SEGMENT_WORK, STREAM_WORK, before_build, from_instructions, from_macs
+from firmware_gen.backends.base import BackendMemory
+from firmware_gen.memory import plan_memory
+from firmware_gen.options import FirmwareOptions
+from imse_mcu.cycles import (
+    SEGMENT_WORK,
+    STREAM_WORK,
+    add_flash_reads,
+    before_build,
+    from_instructions,
+    from_macs,
+)
 from targets.loader import load_target
 
 #: A row of the table that scripts/targets_table.py makes: target, instructions, factor.
@@ -54,3 +64,24 @@ def test_both_networks_have_one_model_where_no_core_figure_is_known() -> None:
 def test_kernels_that_were_not_counted_are_planned_by_macs() -> None:
     mcu = load_target("stm32h7").mcu
     assert before_build(1_000_000, None, mcu) == from_macs(1_000_000, mcu)
+
+
+def test_weights_out_of_slow_flash_take_time_every_frame() -> None:
+    target = load_target("mimxrt1060_evkb")
+    needs = BackendMemory(
+        weights_bytes=150_000,
+        arena_bytes=14_000,
+        state_bytes=90_000,
+        code_bytes=20_000,
+        stack_bytes=512,
+    )
+    work = from_macs(1_000_000, target.mcu)
+    in_flash = plan_memory(target, needs, FirmwareOptions(weights_in="flash"))
+    slow = add_flash_reads(work, in_flash, target.mcu)
+    assert slow.value - work.value == 150_000 * 600 // 50  # 3 ms at 600 MHz
+    assert "150000 bytes of weights once per frame out of FLASH at 50 MB/s at best" in slow.method
+    in_ram = plan_memory(target, needs, FirmwareOptions())
+    assert add_flash_reads(work, in_ram, target.mcu) == work
+    fast = load_target("stm32h7")
+    in_flash = plan_memory(fast, needs, FirmwareOptions(weights_in="flash"))
+    assert add_flash_reads(work, in_flash, fast.mcu) == work

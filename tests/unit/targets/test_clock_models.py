@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
 import pytest
 
-from targets.emulators.bus import Bus, BusError, Peripheral
+from targets.emulators.bus import Bus, BusError, Peripheral, ProtectedRegion
 from targets.loader import load_target
 
 
@@ -42,7 +42,7 @@ class FakeMachine:
     def write_memory(self, address: int, data: bytes) -> None:
         return
 
-    def forbid_writes(self, start: int, size_bytes: int) -> None:
+    def protect(self, regions: Sequence[ProtectedRegion]) -> None:
         return
 
     def allow_access(self, region_name: str, *, allowed: bool) -> None:

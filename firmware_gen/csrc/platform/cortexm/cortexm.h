@@ -90,12 +90,15 @@ void cortexm_invalidate(volatile void *data, uint32_t bytes);
 void cortexm_take_over(void);
 
 /*
- * Armv7-M memory protection region: size 2^(log2_size) at base. attributes are the bits of RASR
- * above the size: access, execute never, type. Regions with a higher number win.
+ * Armv7-M memory protection region: size 2^(log2_size) at base, a multiple of the size (the
+ * processor ignores lower bits). attributes are the bits of RASR above the size: access, execute
+ * never, type, subregions. Regions with a higher number win.
  */
 void cortexm_mpu_region(uint32_t number, uint32_t base, uint32_t log2_size, uint32_t attributes);
 
 #define MPU_NO_ACCESS (1u << 28)                                   /* XN, AP = 0 */
+/* Of a region over all 4 GB the fourth and fifth eighth: 0x60000000 to 0x9fffffff. */
+#define MPU_NO_EXTERNAL_MEMORY (MPU_NO_ACCESS | 0xe7u << 8)
 #define MPU_NOT_CACHED (1u << 28 | 3u << 24 | 1u << 19 | 1u << 18) /* XN, normal memory */
 #define MPU_CACHED (1u << 28 | 3u << 24 | 1u << 19 | 1u << 17 | 1u << 16) /* XN, write-back */
 #define MPU_CODE_CACHED (6u << 24 | 1u << 17) /* read only, write-through */

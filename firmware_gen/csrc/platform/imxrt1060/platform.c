@@ -103,7 +103,7 @@ static void uart_init(void) {
 
 void platform_init(void) {
     /* Of the external memories only the flash is there; the rest must not be prefetched. */
-    cortexm_mpu_region(0, 0x60000000u, 30, MPU_NO_ACCESS);
+    cortexm_mpu_region(0, 0, 32, MPU_NO_EXTERNAL_MEMORY);
     cortexm_mpu_region(1, 0x60000000u, IMSE_FLASH_LOG2_SIZE, MPU_CODE_CACHED);
     cortexm_enable_caches();
     clock_init();

@@ -17,7 +17,7 @@ void platform_init(void) {
      * stray pointers from hanging the bus. The SRAMs on AHB are shared with DMA controllers, so
      * they are not cached.
      */
-    cortexm_mpu_region(0, 0x60000000u, 30, MPU_NO_ACCESS);
+    cortexm_mpu_region(0, 0, 32, MPU_NO_EXTERNAL_MEMORY);
     cortexm_mpu_region(1, 0x30000000u, 19, MPU_NOT_CACHED);
     cortexm_mpu_region(2, 0x38000000u, 16, MPU_NOT_CACHED);
 #ifdef IMSE_SDRAM_ORIGIN

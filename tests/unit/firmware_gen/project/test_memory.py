@@ -75,6 +75,18 @@ def test_weights_in_ram_take_what_the_rest_leaves() -> None:
         FirmwareOptions(weights_in="rom")
 
 
+def test_weights_leave_slow_flash_where_ram_holds_them() -> None:
+    assert plan_memory(H7, memory(), OPTIONS).places["weights"] == "FLASH"
+    for name, place in (("mimxrt1060_evkb", "OCRAM"), ("pico2", "SRAM")):
+        target = load_target(name)
+        plan = plan_memory(target, memory(weights_bytes=165_000), OPTIONS)
+        assert (plan.places["weights"], plan.places["weights_image"]) == (place, "FLASH")
+        large = plan_memory(target, memory(weights_bytes=900_000), OPTIONS)
+        assert large.places["weights"] == "FLASH"
+        asked = plan_memory(target, memory(), FirmwareOptions(weights_in="flash"))
+        assert asked.places["weights"] == "FLASH"
+
+
 def test_large_arena_goes_to_the_large_memory() -> None:
     plan = plan_memory(H7, memory(arena_bytes=300_000), OPTIONS)
     assert plan.places["arena"] == "AXI_SRAM"

@@ -107,7 +107,7 @@ def test_image_on_unicorn(builder: Any, frontend: Frontend, name: str) -> None:
 
 
 def test_what_a_boot_rom_leaves_behind(builder: Any) -> None:
-    """A data cache in use is written back, not thrown away; a timer and interrupts are switched off."""
+    """A data cache in use is written back, not thrown away; timer and interrupts are off."""
     from targets.emulators.unicorn import UnicornMachine
     from targets.link import DeviceLink
 
