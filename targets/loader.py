@@ -359,6 +359,7 @@ def _parse_board(name: str, table: Table, mcu: Mcu) -> Target:
         supply=supply,
         audio=audio,
         probe=table.optional_string("probe"),
+        virtual_com=table.boolean("virtual_com") if table.has("virtual_com") else False,
         openocd=table.optional_string("openocd"),
         emulator=emulator,
         sources=MappingProxyType(table.sources("sources", required)),

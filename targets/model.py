@@ -476,6 +476,7 @@ class Board:
         supply: How the core is supplied where the chip leaves a choice: ``ldo`` or ``smps``.
         audio: Microphone and DAC, ``None`` without a driver for them.
         probe: Debug probe on the board, ``None`` if it has none.
+        virtual_com: Whether the probe carries the UART to the host over USB.
         openocd: OpenOCD configuration of the whole board, ``None`` if there is none.
         emulator: How to run its image without the board, ``None`` if nothing can.
         sources: Key -> document.
@@ -488,6 +489,7 @@ class Board:
     supply: str
     audio: Audio | None
     probe: str | None
+    virtual_com: bool
     openocd: str | None
     emulator: EmulatorSpec | None
     sources: Mapping[str, str]
@@ -502,6 +504,7 @@ class Board:
             "supply": self.supply,
             "audio": self.audio.to_json() if self.audio else None,
             "probe": self.probe,
+            "virtual_com": self.virtual_com,
             "openocd": self.openocd,
             "emulator": self.emulator.to_json() if self.emulator else None,
             "sources": dict(sorted(self.sources.items())),

@@ -55,7 +55,7 @@ def config_header(model: QuantizedModel) -> bytes:
         ("IMSE_LEVEL_ATTACK", _float(level.attack)),
         ("IMSE_LEVEL_FLOOR", _float(level.floor)),
         ("IMSE_LEVEL_MIN_UPDATE", _float(level.min_update)),
-        ("IMSE_MODEL_DIGEST", f'"{model.digest}"'),
+        ("IMSE_MODEL_DIGEST", digest_initializer(model.digest)),
     ]
     width = max(len(name) for name, _ in values)
     lines = [
@@ -69,6 +69,15 @@ def config_header(model: QuantizedModel) -> bytes:
         "",
     ]
     return "\n".join(lines).encode()
+
+
+def digest_initializer(digest: str) -> str:
+    """A digest as an initializer of an array of bytes: the firmware sends it as it is.
+
+    Args:
+        digest: Hexadecimal digits.
+    """
+    return "{" + ", ".join(f"0x{byte:02x}" for byte in bytes.fromhex(digest)) + "}"
 
 
 def segment_frames(model: QuantizedModel) -> int:

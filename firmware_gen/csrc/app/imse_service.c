@@ -51,16 +51,8 @@ static void send_error(uint16_t seq, uint8_t code) {
     imse_send_end();
 }
 
-static uint8_t hex_digit(char c) {
-    return (uint8_t)(c <= '9' ? c - '0' : c - 'a' + 10);
-}
-
 static void send_info(uint16_t seq) {
-    static const char hex[] = IMSE_MODEL_DIGEST;
-    uint8_t digest[DIGEST_BYTES];
-    for (uint32_t i = 0; i < DIGEST_BYTES; ++i) {
-        digest[i] = (uint8_t)(hex_digit(hex[2 * i]) << 4 | hex_digit(hex[2 * i + 1]));
-    }
+    static const uint8_t digest[DIGEST_BYTES] = IMSE_MODEL_DIGEST;
     char runtime[RUNTIME_NAME_BYTES] = {0};
     for (uint32_t i = 0; i < RUNTIME_NAME_BYTES && imse_network_runtime[i] != '\0'; ++i) {
         runtime[i] = imse_network_runtime[i];

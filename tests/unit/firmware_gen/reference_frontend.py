@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from firmware_gen.backends.config_header import digest_initializer
+
 REPO = Path(__file__).resolve().parents[3]
 CSRC = REPO / "firmware_gen" / "csrc"
 HOP, N_FFT = 256, 512
@@ -51,7 +53,7 @@ def config_header(digest: str = "00" * 32) -> str:
         "IMSE_LEVEL_ATTACK": "5.00000007e-02f",
         "IMSE_LEVEL_FLOOR": "1.00000001e-07f",
         "IMSE_LEVEL_MIN_UPDATE": "8.00000038e-03f",
-        "IMSE_MODEL_DIGEST": f'"{digest}"',
+        "IMSE_MODEL_DIGEST": digest_initializer(digest),
     }
     return "".join(f"#define {name} {value}\n" for name, value in values.items())
 

@@ -20,6 +20,11 @@
 #define IMSE_FLASH_BYTES 8380416u
 #define IMSE_FLASH_LOG2_SIZE 23u
 
+/* instruction tightly coupled memory: code alone, read only once it is copied. */
+#define IMSE_HOT_CODE_ORIGIN 0x00000000u
+#define IMSE_HOT_CODE_BYTES 131072u
+#define IMSE_HOT_CODE_LOG2_SIZE 17u
+
 /* LPUART1, 8 data bits, no parity, 1 stop bit. */
 #define IMSE_UART_BASE 0x40184000u
 #define IMSE_UART_BAUD 921600u

@@ -10,6 +10,11 @@
 #define IMSE_OSCILLATOR_BYPASS 1
 #define IMSE_SUPPLY_SMPS 0
 
+/* instruction tightly coupled memory, no wait states: code alone, read only once it is copied. */
+#define IMSE_HOT_CODE_ORIGIN 0x00000000u
+#define IMSE_HOT_CODE_BYTES 65536u
+#define IMSE_HOT_CODE_LOG2_SIZE 16u
+
 /* USART3, 8 data bits, no parity, 1 stop bit. */
 #define IMSE_UART_BASE 0x40004800u
 #define IMSE_UART_BAUD 921600u

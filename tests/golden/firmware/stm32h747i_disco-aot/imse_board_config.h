@@ -15,6 +15,11 @@
 #define IMSE_SDRAM_BYTES 33554432u
 #define IMSE_SDRAM_LOG2_SIZE 25u
 
+/* instruction tightly coupled memory: code alone, read only once it is copied. */
+#define IMSE_HOT_CODE_ORIGIN 0x00000000u
+#define IMSE_HOT_CODE_BYTES 65536u
+#define IMSE_HOT_CODE_LOG2_SIZE 16u
+
 /* USART1, 8 data bits, no parity, 1 stop bit. */
 #define IMSE_UART_BASE 0x40011000u
 #define IMSE_UART_BAUD 921600u

@@ -207,8 +207,10 @@ def test_config_header_reads_back(tmp_path: Path) -> None:
     (tmp_path / "imse_model_config.h").write_bytes(config_header(model))
     (tmp_path / "main.c").write_text(
         '#include <stdio.h>\n#include "imse_model_config.h"\n'
-        'int main(void) { printf("%a %d %d %d %s", (double)IMSE_FEATURE_SCALE,'
-        " IMSE_FEATURE_ZERO_POINT, IMSE_FEATURE_BYTES, IMSE_PHASE_BYTES, IMSE_MODEL_DIGEST);"
+        "static const unsigned char digest[32] = IMSE_MODEL_DIGEST;\n"
+        'int main(void) { printf("%a %d %d %d ", (double)IMSE_FEATURE_SCALE,'
+        " IMSE_FEATURE_ZERO_POINT, IMSE_FEATURE_BYTES, IMSE_PHASE_BYTES);"
+        ' for (int i = 0; i < 32; ++i) printf("%02x", digest[i]);'
         " return 0; }\n"
     )
     subprocess.run(

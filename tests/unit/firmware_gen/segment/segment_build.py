@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from reference_frontend import CSRC, FLOAT_FLAGS, WARNINGS
 
+from firmware_gen.backends.config_header import digest_initializer
 from keras_imse.device_audio import Scale
 
 FRAMES = 24
@@ -27,7 +28,7 @@ def config_header(features: Scale = FEATURES, mask: Scale = MASK, phase: Scale =
         "IMSE_BANDS": "256",
         "IMSE_SEGMENT_FRAMES": str(FRAMES),
         "IMSE_COMPRESSION": "3.00000012e-01f",
-        "IMSE_MODEL_DIGEST": f'"{DIGEST}"',
+        "IMSE_MODEL_DIGEST": digest_initializer(DIGEST),
     }
     for name, scale, width in (
         ("FEATURE", features, 512),
