@@ -102,9 +102,12 @@ static void uart_init(void) {
 }
 
 void platform_init(void) {
-    /* Of the external memories only the flash is there; the rest must not be prefetched. */
-    cortexm_mpu_region(0, 0, 32, MPU_NO_EXTERNAL_MEMORY);
+    /*
+     * Of the external memories only the flash is there; the rest must not be prefetched. The MPU is
+     * on, and this code runs from the flash: its region comes first.
+     */
     cortexm_mpu_region(1, 0x60000000u, IMSE_FLASH_LOG2_SIZE, MPU_CODE_CACHED);
+    cortexm_mpu_region(0, 0, 32, MPU_NO_EXTERNAL_MEMORY);
     cortexm_enable_caches();
     clock_init();
     cortexm_start_cycles();
