@@ -347,6 +347,15 @@ class UnicornMachine:
                 return data
         return b""
 
+    def set_register(self, name: str, value: int) -> None:
+        """Set a register of the processor, as a debugger does.
+
+        Args:
+            name: ``r0`` to ``r12``, ``sp``, ``lr`` or ``xpsr``.
+            value: Its new value.
+        """
+        self._engine.reg_write(_REGISTERS[name], value)
+
     def peripheral(self, name: str) -> Peripheral:
         """A modelled peripheral, to look into it and to feed it.
 

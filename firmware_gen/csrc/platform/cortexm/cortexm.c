@@ -68,7 +68,7 @@ void cortexm_mpu_region(uint32_t number, uint32_t base, uint32_t log2_size, uint
     MPU_RASR = attributes | (log2_size - 1u) << 1 | 1u;
 }
 
-static void mpu_enable(void) {
+static inline void mpu_enable(void) {
     cortexm_barrier();
     MPU_CTRL = MPU_CTRL_ON;
     cortexm_barrier();

@@ -49,8 +49,7 @@ __attribute__((noinline, noreturn)) static void start(void) {
     platform_restart();
 }
 
-__attribute__((noreturn)) void Reset_Handler(void) {
-    __asm volatile("cpsid i");
+__attribute__((used, noreturn)) static void reset(void) {
     SCB_VTOR = (uint32_t)(uintptr_t)__vectors__;
     SCB_CPACR |= CPACR_FPU;
 #ifdef __ARM_ARCH_8_1M_MAIN__
@@ -58,4 +57,22 @@ __attribute__((noreturn)) void Reset_Handler(void) {
 #endif
     cortexm_barrier();
     start();
+}
+
+/*
+ * As after a reset, whoever has come here: a boot ROM, a first stage or a debugger may have left
+ * another stack, a limit for it, and interrupts on.
+ */
+__attribute__((naked, noreturn)) void Reset_Handler(void) {
+    __asm volatile("cpsid i\n\t"
+                   "movs r0, #0\n\t"
+#if defined(__ARM_ARCH_8M_MAIN__) || defined(__ARM_ARCH_8_1M_MAIN__)
+                   "msr msplim, r0\n\t"
+#endif
+                   "msr control, r0\n\t"
+                   "isb\n\t"
+                   "ldr r0, =__stack_top__\n\t"
+                   "msr msp, r0\n\t"
+                   "b reset\n\t"
+                   ".ltorg");
 }

@@ -18,7 +18,10 @@ void platform_early_init(void) {
     }
 }
 
-/* The crystal oscillator, since the internal one is too inexact for the UART. */
+/*
+ * The crystal oscillator, since the internal one is too inexact for the UART. When it does not
+ * start, the internal one goes on at the same nominal frequency.
+ */
 static void start_crystal(void) {
     CLOCK_HFCLKSRC = CLOCK_HFCLKSRC_HFXO;
     CLOCK_EVENTS_HFCLKSTARTED = 0;

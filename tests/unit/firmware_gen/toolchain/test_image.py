@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from reference_frontend import HOP, Frontend
 
+from firmware_gen.errors import FirmwareError
 from targets.loader import list_targets, load_target
 from targets.model import Target
 
@@ -116,6 +117,7 @@ def test_what_a_boot_rom_leaves_behind(builder: Any) -> None:
     system = machine.system
     system.registers[system.CCR] |= 1 << 16
     system.registers[system.SYST_CSR] = 7
+    machine.set_register("sp", 0x2000_1000)
     disabled: list[int] = []
     machine.interrupts.disable = disabled.append  # type: ignore[method-assign]
     with DeviceLink(machine.transport()) as link:
@@ -125,6 +127,7 @@ def test_what_a_boot_rom_leaves_behind(builder: Any) -> None:
     assert system.registers[system.CCR] >> 16 & 3 == 3
     assert system.registers[system.SYST_CSR] == 0
     assert disabled == list(range(256))
+    assert machine.stats().peak_stack_bytes, "the stack is not the one of the linker script"
 
 
 WITH_CACHE_MAINTENANCE = '#include "cortexm.h"\n' + fake_network.SOURCE.replace(
@@ -247,12 +250,30 @@ def test_objects_of_a_cortex_m55_image_run_on_its_stand_in(
 @pytest.mark.parametrize("name", ["alif_e7", "stm32n657"])
 def test_cortex_m55_image_links_in_its_memory_map(builder: Any, name: str) -> None:
     build = builder.build(name)
-    show = ["arm-none-eabi-objdump", "-d", "--disassemble=Reset_Handler", str(build.elf)]
+    show = ["arm-none-eabi-objdump", "-d", "--disassemble=reset", str(build.elf)]
     start = subprocess.run(show, check=True, capture_output=True, text=True).stdout
     assert "#786432" in start, "loop cache and branch prediction (CCR.LOB, CCR.BP) stay off"
     assert {use.region for use in build.regions if use.items} <= {
         region.name for region in load_target(name).mcu.regions
     }
+
+
+def test_linking_fails_where_no_hot_code_is_found(tmp_path: Path) -> None:
+    """As with a build system that names object files in its own way."""
+    from firmware_gen.project import generate_project, write
+    from firmware_gen.toolchain import compile_project
+
+    target = load_target("stm32h7")
+    backends = {"aot": fake_backend.FakeBackend(hot_code_bytes=20_000)}
+    project = generate_project(fake_backend.fake_model(), target, "aot", backends=backends)
+    assert project.plan.places["hot_code"] == "ITCM"
+    write(project, tmp_path / "p")
+    script = tmp_path / "p" / "linker" / f"{target.name}-aot.ld"
+    text = script.read_text()
+    assert text.count(".*o*(.text") >= 3
+    script.write_text(text.replace(".*o*(.text", ".object(.text"))
+    with pytest.raises(FirmwareError, match="ITCM: no code was placed there"):
+        compile_project(tmp_path / "p", target, plan=project.plan)
 
 
 IN_ARENA = fake_network.SOURCE.replace(
