@@ -52,7 +52,7 @@ __attribute__((noinline, noreturn)) static void start(void) {
 __attribute__((used, noreturn)) static void reset(void) {
     SCB_VTOR = (uint32_t)(uintptr_t)__vectors__;
     SCB_CPACR |= CPACR_FPU;
-#ifdef __ARM_ARCH_8_1M_MAIN__
+#if defined(__ARM_ARCH_8_1M_MAIN__) || defined(__ARM_FEATURE_MVE) /* GCC 12 has the latter only */
     SCB_CCR |= CCR_LOB | CCR_BP;
 #endif
     cortexm_barrier();
