@@ -16,6 +16,7 @@ from op_elementwise import wide
 from quantize.artifact import QuantizedModel
 
 _ZERO_POINTS = st.one_of(st.integers(-128, 127), st.sampled_from([-128, -127, 0, 126, 127]))
+_PADS = st.integers(0, 3)
 _EXPONENTS = st.floats(-7.0, -3.0)
 _VALUES = st.sampled_from(["random", "random", "random", "high", "low", "swing", "small"])
 
@@ -221,11 +222,13 @@ def _product(
     transposed: tuple[bool, bool],
     points: tuple[int, int, int],
     ratio: float,
+    shared: bool,
     wide: bool = False,
 ) -> TensorNode:
     rows, depth, cols = size
+    others = 1 if shared else heads
     first = (1, heads, depth, rows) if transposed[0] else (1, heads, rows, depth)
-    second = (1, heads, cols, depth) if transposed[1] else (1, heads, depth, cols)
+    second = (1, others, cols, depth) if transposed[1] else (1, others, depth, cols)
     if wide:
         a, c = _wide_parts(b, first, second)
     else:
@@ -251,9 +254,10 @@ def _unary(
 
 def _wide_unary(b: GraphBuilder, *, kind: str, width: int, exponent: float) -> TensorNode:
     (x,) = _wide_parts(b, (1, 1, 3, width))
-    if kind == "LOGISTIC":
-        x.scales = (float(np.float32(2.0 ** (exponent - 5))),)
-        return b.unary(kind, x, 2.0**-15)
+    if kind.startswith("LOGISTIC"):
+        power = round(exponent) if kind.endswith("OF_POWER") else exponent
+        x.scales = (float(np.float32(2.0 ** (power - 5))),)
+        return b.unary("LOGISTIC", x, 2.0**-15)
     if kind == "RSQRT":
         scale = x.scales[0] ** -0.5 * 2.0 ** (exponent - 8)
         square = b.binary("MUL", x, x, x.scales[0])  # its values would be negative otherwise
@@ -306,6 +310,25 @@ def _average_pool(
     )
 
 
+def _move(
+    b: GraphBuilder,
+    *,
+    kind: str,
+    shape: tuple[int, int, int],
+    order: list[int],
+    pads: list[tuple[int, int]],
+) -> TensorNode:
+    """A copy of the network's input, which can be no view."""
+    x = b.input((1, *shape))
+    if kind == "transpose":
+        return b.transpose(x, (0, *order))
+    if kind == "pad":
+        return b.pad(x, [(0, 0), *pads])
+    if kind == "reshape":
+        return b.reshape(x, (1, *(x.shape[axis] for axis in order)))
+    return b.concat([x, x], order[0])
+
+
 def _maker(b: GraphBuilder, *, name: str) -> TensorNode:
     return getattr(test_ops, name)(b)
 
@@ -319,6 +342,7 @@ BUILDERS: dict[str, Callable[..., TensorNode]] = {
     "unary": _unary,
     "mean": _mean,
     "average_pool": _average_pool,
+    "move": _move,
     "wide_convolution": partial(_convolution, depthwise=False, wide=True),
     "wide_depthwise": partial(_convolution, depthwise=True, wide=True),
     "wide_pair": partial(_pair, wide=True),
@@ -387,6 +411,7 @@ def _options(kind: str) -> st.SearchStrategy[dict[str, Any]]:
             "transposed": st.tuples(st.booleans(), st.booleans()),
             "points": points,
             "ratio": ratio,
+            "shared": st.sampled_from([False, False, True]),
         },
         "average_pool": {
             "size": st.tuples(small(6), small(12), small(20)),
@@ -395,6 +420,12 @@ def _options(kind: str) -> st.SearchStrategy[dict[str, Any]]:
             "same": st.booleans(),
             "points": st.tuples(_ZERO_POINTS, _ZERO_POINTS),
             "activation": st.sampled_from([0, 0, 1]),
+        },
+        "move": {
+            "kind": st.sampled_from(["transpose", "pad", "reshape", "concat"]),
+            "shape": st.tuples(small(9), small(12), small(20)),
+            "order": st.permutations([1, 2, 3]),
+            "pads": st.lists(st.tuples(_PADS, _PADS), min_size=3, max_size=3),
         },
         "unary": {
             "kind": st.sampled_from(["LOGISTIC", "ELU", "HARD_SWISH", "QUANTIZE", "PRELU"]),
@@ -416,7 +447,9 @@ def _options(kind: str) -> st.SearchStrategy[dict[str, Any]]:
     if wide and kind == "unary":
         return st.fixed_dictionaries(
             {
-                "kind": st.sampled_from(["LOGISTIC", "RSQRT", "TO_INT8", "TO_INT16"]),
+                "kind": st.sampled_from(
+                    ["LOGISTIC", "LOGISTIC_OF_POWER", "RSQRT", "TO_INT8", "TO_INT16"]
+                ),
                 "width": small(30),
                 "exponent": _EXPONENTS,
             }
@@ -429,7 +462,7 @@ def cases() -> st.SearchStrategy[Case]:
     kinds = ["convolution"] * 4 + ["depthwise"] * 4 + ["pair"] * 3 + ["product"] * 2
     kinds += ["wide_convolution"] * 2 + ["wide_pair"] * 3
     kinds += ["wide_depthwise", "wide_product", "wide_unary", "wide_mean"]
-    kinds += ["dense", "unary", "mean", "average_pool", "maker", "maker"]
+    kinds += ["move", "move", "dense", "unary", "mean", "average_pool", "maker", "maker"]
     return st.sampled_from(kinds).flatmap(
         lambda kind: st.builds(Case, st.just(kind), st.integers(0, 1 << 20), _options(kind))
     )
