@@ -6,14 +6,14 @@
 #include <stdint.h>
 
 #include "imse_dot.h"
+#include "imse_round_s16_dsp.h"
 
 typedef struct {
-  /* Per two channels: both biases; per tap and quad 4 int16 of each channel; per channel the
-   * reduced mantissa and the shift of the rounding. */
+  /* Per two channels: both biases; per tap and quad 4 int16 of each channel; per channel
+   * factor and shift, half a unit, see imse_round_s16. */
   const int32_t *weights;
   int32_t *scratch; /* 4 words per tap and quad */
-  int32_t low;      /* range of the fused activation */
-  int32_t high;
+  imse_limits_s16_t limits;
   int32_t taps;
   int32_t run;
   int32_t pixels;       /* output pixels */

@@ -117,6 +117,19 @@ static inline uint32_t imse_min4(uint32_t x, uint32_t y) {
   return z;
 }
 
+/* The larger and the smaller int16 value of each half. */
+static inline int32_t imse_max2(int32_t x, int32_t y) {
+  int32_t z;
+  __asm__("ssub16 %0, %1, %2\n\tsel %0, %1, %2" : "=&r"(z) : "r"(x), "r"(y) : "cc");
+  return z;
+}
+
+static inline int32_t imse_min2(int32_t x, int32_t y) {
+  int32_t z;
+  __asm__("ssub16 %0, %1, %2\n\tsel %0, %2, %1" : "=&r"(z) : "r"(x), "r"(y) : "cc");
+  return z;
+}
+
 static inline int32_t imse_ssat8(int32_t x) {
   return __ssat(x, 8);
 }
@@ -204,6 +217,15 @@ static inline uint32_t imse_max4(uint32_t x, uint32_t y) {
 
 static inline uint32_t imse_min4(uint32_t x, uint32_t y) {
   return ~imse_max4(~x, ~y);
+}
+
+static inline int32_t imse_max2(int32_t x, int32_t y) {
+  return imse_pair(imse_low(x) > imse_low(y) ? x : y,
+                   imse_high(x) > imse_high(y) ? imse_high(x) : imse_high(y));
+}
+
+static inline int32_t imse_min2(int32_t x, int32_t y) {
+  return ~imse_max2(~x, ~y);
 }
 
 static inline int32_t imse_ssat8(int32_t x) {

@@ -64,8 +64,9 @@ class DspEmitter(PairLayers):
 
     def convolution(self, node: Convolution) -> list[str]:
         wide = wide_scales(self.program, node)
-        if wide is not None:
-            return self.wide_convolution(node, wide)
+        if wide is not None and node.outputs[0] not in self.windows:
+            layer = self.wide_depthwise if node.depthwise else self.wide_convolution
+            return layer(node, wide)
         scales = channel_scales(self.program, node)
         if node.outputs[0] in self.windows or scales is None:
             return super().convolution(node)

@@ -19,6 +19,7 @@ LAST_CHANNEL = -(1 << 31)
 """Mark in the shift of the last channel."""
 
 _MAX_SHIFT = 22
+_MAX_WIDE_SHIFT = 30
 _QUAD_ORDER = (0, 2, 1, 3)
 
 
@@ -95,27 +96,30 @@ def pack_dense(weights: np.ndarray, scales: Sequence[Sequence[int]]) -> np.ndarr
 
 
 def wide_scales(program: Program, node: Convolution) -> list[tuple[int, int, int]] | None:
-    """Bias, reduced mantissa and shift per channel of a convolution of int16 values.
+    """Bias, factor and shift, half a unit per channel of a convolution of int16 values.
 
     Args:
         program: The program.
         node: A convolution.
 
     Returns:
-        The parameters, or None when the DSP kernel does not suit: sums of more than 32 bits,
-        groups, an odd number of channels.
+        The parameters, or None when the DSP kernels do not suit: sums of more than 32 bits,
+        multipliers of a quarter or more, groups, an odd number of channels.
     """
     x = program.values[node.inputs[0]]
-    plain = x.dtype == "int16" and not node.depthwise and node.weights.shape[-1] == x.shape[3]
-    if not plain or node.weights.shape[0] % 2:
+    depth = node.weights.shape[-1]  # of a depthwise convolution the number of outputs
+    if x.dtype != "int16" or depth != x.shape[3]:
         return None
-    sizes = np.abs(node.weights.astype(np.int64)).sum(axis=(1, 2, 3))
+    if (depth if node.depthwise else node.weights.shape[0]) % 2:
+        return None
+    axes = (0, 1) if node.depthwise else (1, 2, 3)
+    sizes = np.abs(node.weights.astype(np.int64)).sum(axis=axes)
     rows = []
     for bias, size, (mantissa, shift) in zip(node.bias, sizes, node.multipliers, strict=True):
-        total = 15 - shift
-        if abs(bias) + (int(size) << 15) >= 1 << 31 or total < 1:
+        right = -1 - shift
+        if abs(bias) + (int(size) << 15) >= 1 << 31 or not 1 <= right <= _MAX_WIDE_SHIFT:
             return None
-        rows.append((bias, reduced_mantissa(mantissa), total))
+        rows.append((bias, right << 16 | reduced_mantissa(mantissa), 1 << right - 1))
     return rows
 
 
@@ -143,17 +147,36 @@ def pack_wide(weights: np.ndarray, scales: Sequence[Sequence[int]]) -> np.ndarra
 
     Args:
         weights: int8 ``[channels][taps][run]``, an even number of channels.
-        scales: Bias, reduced mantissa and shift per channel.
+        scales: Bias, factor and shift, half a unit per channel.
 
     Returns:
         int32 words, per pair of channels: the biases; two int16 per word, per tap and quad 4 of
-        each channel; reduced mantissa and shift of each channel.
+        each channel; factor and shift, half a unit of each channel.
     """
     channels, taps, run = weights.shape
     padded = np.zeros((channels, taps, -(-run // 4) * 4), np.int16)
     padded[:, :, :run] = weights
     quads = padded.reshape(-1, 2, taps, padded.shape[2] // 4, 4)
     words = _words(quads.transpose(0, 2, 3, 1, 4)).reshape(channels // 2, -1)
+    records = np.array(scales, np.int32)
+    biases = records[:, 0].reshape(channels // 2, 2)
+    return np.concatenate([biases, words, records[:, 1:].reshape(channels // 2, 4)], axis=1)
+
+
+def pack_wide_depthwise(weights: np.ndarray, scales: Sequence[Sequence[int]]) -> np.ndarray:
+    """Weights of a depthwise convolution of int16 values as the DSP kernel reads them.
+
+    Args:
+        weights: int8 ``[taps][channels]``, an even number of channels.
+        scales: Bias, factor and shift, half a unit per channel.
+
+    Returns:
+        int32 words, per pair of channels: the biases; per tap two int16; factor and shift, half a
+        unit of each channel.
+    """
+    taps, channels = weights.shape
+    pairs = weights.astype(np.int16).reshape(taps, channels // 2, 2).transpose(1, 0, 2)
+    words = _words(pairs).reshape(channels // 2, taps)
     records = np.array(scales, np.int32)
     biases = records[:, 0].reshape(channels // 2, 2)
     return np.concatenate([biases, words, records[:, 1:].reshape(channels // 2, 4)], axis=1)

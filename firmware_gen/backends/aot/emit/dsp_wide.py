@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from firmware_gen.backends.aot.emit.dsp_packing import pack_wide, scale_parameters, wide_factor
+from firmware_gen.backends.aot.emit.dsp_packing import (
+    pack_wide,
+    pack_wide_depthwise,
+    scale_parameters,
+    wide_factor,
+)
 from firmware_gen.backends.aot.emit.portable import Emitter
 from firmware_gen.backends.aot.loops import Loop
 from firmware_gen.backends.aot.multipliers import EXACT_HALF, RANGES
@@ -15,6 +20,28 @@ from firmware_gen.backends.fixedpoint import multiply
 
 class WideDspLayers(Emitter):
     """Convolutions, element-wise operators and matrix products of int16 values."""
+
+    def wide_depthwise(self, node: Convolution, scales: list[tuple[int, int, int]]) -> list[str]:
+        """A depthwise convolution of int16 values."""
+        channels = node.weights.shape[-1]
+        taps, _ = self.taps(node, merge=False)
+        loops, pixels, step, pitch = self.pixels(node)
+        packed = pack_wide_depthwise(node.weights.reshape(len(taps), channels), scales)
+        lines = struct(
+            "imse_dwconv_s16_dsp_t",
+            {
+                "weights": self.source.constant(f"weights_{self.index:03d}", packed),
+                "limits": self._limits(node),
+                "taps": len(taps),
+                "pixels": pixels,
+                "step": step,
+                "channels": channels,
+                "out_pitch": pitch,
+            },
+        )
+        out = f"{self.at(node.outputs[0])}{advance(loops, 0)}"
+        calls = self.tapped("imse_dwconv_s16_dsp", node, taps, advance(loops, 1), out)
+        return lines + looped(loops, calls)
 
     def wide_convolution(self, node: Convolution, scales: list[tuple[int, int, int]]) -> list[str]:
         """A convolution of int16 values."""
@@ -30,8 +57,7 @@ class WideDspLayers(Emitter):
             {
                 "weights": self.source.constant(f"weights_{self.index:03d}", packed),
                 "scratch": self.scratch(4 * len(taps) * -(-run // 4)),
-                "low": node.low,
-                "high": node.high,
+                "limits": self._limits(node),
                 "taps": len(taps),
                 "run": run,
                 "pixels": pixels,
@@ -43,6 +69,14 @@ class WideDspLayers(Emitter):
         out = f"{self.at(node.outputs[0])}{advance(loops, 0)}"
         calls = self.tapped("imse_conv_s16_dsp", node, taps, advance(loops, 1), out)
         return lines + looped(loops, calls)
+
+    @staticmethod
+    def _limits(node: Convolution) -> str:
+        """Limits of the fused activation, each in both halves of a word; zeros for none."""
+        if (node.low, node.high) == RANGES["int16"]:
+            return "{0, 0}"
+        low, high = (value << 16 | value & 0xFFFF for value in (node.low, node.high))
+        return f"{{{low}, {high}}}"
 
     def tapped(
         self, kernel: str, node: Convolution, taps: Sequence[str], moved: str, out: str

@@ -1,36 +1,23 @@
 #include "imse_conv_s16_dsp.h"
 
-#include "imse_fixedpoint.h"
-
-/* Two values, whatever their alignment. */
-static inline int32_t two(const int16_t *in) {
-  int32_t word;
-  memcpy(&word, in, sizeof word);
-  return word;
-}
-
 /* One run of one pixel into every other pair of words, filled up with zeros. */
 static int32_t *place(const int16_t *in, int32_t run, int32_t *to) {
   for (; run >= 4; run -= 4) {
-    to[0] = two(in);
-    to[1] = two(in + 2);
+    to[0] = imse_load2(in);
+    to[1] = imse_load2(in + 2);
     in += 4;
     to += 4;
   }
   if (run > 0) {
-    to[0] = run > 1 ? two(in) : imse_pair(in[0], 0);
+    to[0] = run > 1 ? imse_load2(in) : imse_pair(in[0], 0);
     to[1] = run > 2 ? imse_pair(in[2], 0) : 0;
     to += 4;
   }
   return to;
 }
 
-static int16_t rounded(const imse_conv_s16_dsp_t *p, int32_t sum, const int32_t *q) {
-  const int64_t scaled = (int64_t)sum * q[0] + ((int64_t)1 << (q[1] - 1));
-  return (int16_t)imse_clamp((int32_t)(scaled >> q[1]), p->low, p->high);
-}
-
 void imse_conv_s16_dsp(const imse_conv_s16_dsp_t *p, const int16_t *const *tap, int16_t *out) {
+  const imse_limits_s16_t limits = p->limits;
   const int32_t quads = p->taps * ((p->run + 3) >> 2);
   for (int32_t x = 0; x < p->pixels; x += 2) {
     /* The last one of an odd number of pixels is computed twice, into the same place. */
@@ -46,10 +33,7 @@ void imse_conv_s16_dsp(const imse_conv_s16_dsp_t *p, const int16_t *const *tap, 
     for (int32_t c = 0; c < p->out_channels; c += 2) {
       int32_t sum[4] = {w[0], w[1], w[0], w[1]};
       w = imse_dot_2x2(p->scratch, w + 2, quads, sum);
-      second[c] = rounded(p, sum[2], w);
-      second[c + 1] = rounded(p, sum[3], w + 2);
-      out[c] = rounded(p, sum[0], w);
-      out[c + 1] = rounded(p, sum[1], w + 2);
+      imse_round4_s16(sum, w, &limits, out + c, second + c);
       w += 4;
     }
     out += 2 * p->out_pitch;
