@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from firmware_gen.backends.aot.nodes import Convolution, MatMul, Node, Program
+from firmware_gen.backends.aot.nodes import Attend, Convolution, MatMul, Node, Program
 
 
 @dataclass(frozen=True)
@@ -57,4 +57,7 @@ def _macs(program: Program, node: Node) -> int:
     if isinstance(node, MatMul):
         a = program.values[node.inputs[0]].shape
         return outputs * (a[-2] if node.transpose_a else a[-1])
+    if isinstance(node, Attend):
+        depth = program.values[node.inputs[1]].shape[-2]
+        return outputs * depth + program.values[node.inputs[2]].elements
     return 0

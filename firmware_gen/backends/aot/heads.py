@@ -22,7 +22,9 @@ from firmware_gen.backends.aot.nodes import (
     Node,
     Program,
     ReciprocalRoot,
+    Reshape,
     Table,
+    Transpose,
     Value,
 )
 
@@ -59,7 +61,7 @@ def share_roots(program: Program) -> None:
 
 
 def fuse_attention(program: Program, accepts: Callable[[Program, Attend], bool]) -> None:
-    """Make one node of the last steps of linear attention, in place.
+    """Make one node of linear attention from the queries on, in place.
 
     Args:
         program: The program.
@@ -70,22 +72,27 @@ def fuse_attention(program: Program, accepts: Callable[[Program, Attend], bool])
     for node in program.nodes:
         for index in set(node.inputs):
             readers.setdefault(index, []).append(node)
+    producers = {node.outputs[0]: node for node in program.nodes}
     fused: dict[Node, Node | None] = {}
     for node in program.nodes:
-        found = _attend(node, readers) if isinstance(node, Table) else None
+        found = _attend(node, readers, producers) if isinstance(node, Table) else None
         if found is None or not accepts(program, found):
             continue
-        inside = [found.inverse, found.attended, found.away, found.weighted]
+        inside: list[Node] = [found.numerator, found.normaliser, found.inverse]
+        inside += [found.attended, found.away, found.weighted]
         if kept.intersection(part.outputs[0] for part in inside):
             continue
-        fused.update(dict.fromkeys(inside))
-        fused[found.result] = found
+        merged, moves = _merge(program, found, kept, producers, readers)
+        fused.update(dict.fromkeys([*inside, *moves]))
+        fused[found.result] = merged
     nodes = [fused.get(node, node) for node in program.nodes]
     program.nodes = [node for node in nodes if node is not None]
 
 
-def _attend(inverse: Table, readers: dict[int, list[Node]]) -> Attend | None:
-    """The steps that begin with a factor, or None."""
+def _attend(
+    inverse: Table, readers: dict[int, list[Node]], producers: dict[int, Node]
+) -> Attend | None:
+    """The steps around a factor, or None."""
     (z,) = inverse.inputs
     attended = _reader(readers, inverse, "mul")
     if attended is None:
@@ -104,17 +111,88 @@ def _attend(inverse: Table, readers: dict[int, list[Node]]) -> Attend | None:
         or set(result.inputs) != {product, weighted.outputs[0]}
     ):
         return None
-    (numerator,) = {*attended.inputs} - {inverse.outputs[0]}
-    parts = (inverse, attended, away, weighted, result)
+    (top,) = {*attended.inputs} - {inverse.outputs[0]}
+    numerator, normaliser = producers.get(top), producers.get(z)
+    if not isinstance(numerator, MatMul) or not isinstance(normaliser, MatMul):
+        return None
+    if len(readers[top]) != 1 or len(readers[z]) != 2:
+        return None
+    parts = (numerator, normaliser, inverse, attended, away, weighted, result)
     return Attend(
         label=", ".join(part.label for part in parts),
-        inputs=(numerator, z, away.inputs[1]),
+        inputs=(*numerator.inputs, *normaliser.inputs, away.inputs[1]),
         outputs=result.outputs,
+        numerator=numerator,
+        normaliser=normaliser,
         inverse=inverse,
         attended=attended,
         away=away,
         weighted=weighted,
         result=result,
+    )
+
+
+def _merge(
+    program: Program,
+    node: Attend,
+    kept: set[int],
+    producers: dict[int, Node],
+    readers: dict[int, list[Node]],
+) -> tuple[Attend, list[Node]]:
+    """Attention on values with the heads side by side, and the moves it does not need then."""
+    names, moves = {}, []
+    for index in dict.fromkeys((node.inputs[0], node.inputs[2])):
+        back = [producers.get(index)]
+        while back[-1] is not None and len(back) < 3:
+            back.append(producers.get(back[-1].inputs[0]))
+        found = _moves(back[::-1], kept, readers)
+        alone = len(readers[index]) == 1 and index not in kept
+        if found and alone and _splits(program, found, found[0].inputs[0], index):
+            names[index] = found[0].inputs[0]
+            moves += found
+    (index,) = node.outputs
+    forth: list[Node | None] = []
+    while len(forth) < 3:
+        after = readers.get(index, [])
+        forth.append(after[0] if len(after) == 1 and index not in kept else None)
+        index = forth[-1].outputs[0] if forth[-1] is not None else -1
+    found = _moves(forth, kept, readers)
+    if found and _splits(program, found, index, node.outputs[0]):
+        names[node.outputs[0]] = index
+        moves += found
+    renamed = replace(
+        node,
+        inputs=tuple(names.get(i, i) for i in node.inputs),
+        outputs=tuple(names.get(i, i) for i in node.outputs),
+        merged=frozenset(names.values()),
+    )
+    return renamed, moves
+
+
+def _moves(nodes: list[Node | None], kept: set[int], readers: dict[int, list[Node]]) -> list[Node]:
+    """A reshape, a transposition of the second and third axis, a reshape; or nothing."""
+    first, turn, last = nodes
+    if not (isinstance(first, Reshape) and isinstance(last, Reshape)):
+        return []
+    if not isinstance(turn, Transpose) or turn.perm != (0, 2, 1, 3):
+        return []
+    between = (first.outputs[0], turn.outputs[0])
+    alone = all(len(readers[index]) == 1 and index not in kept for index in between)
+    return [first, turn, last] if alone else []
+
+
+def _splits(program: Program, moves: list[Node], merged: int, split: int) -> bool:
+    """Whether moves turn ``(1, 1, rows, by fours, heads, 4)`` into ``(1, heads, rows, depth)``."""
+    whole, parts = program.values[merged].shape, program.values[split].shape
+    turned = {program.values[move.outputs[0]].shape for move in moves[:2]}
+    if len(parts) != 4 or len(whole) != 4 or parts[3] % 4:
+        return False
+    _, heads, rows, depth = parts
+    fours = rows * depth // 4
+    return (
+        whole == (1, 1, rows, heads * depth)
+        and parts[0] == 1
+        and turned == {(1, fours, heads, 4), (1, heads, fours, 4)}
     )
 
 

@@ -345,24 +345,32 @@ class Moments(Node):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Attend(Node):
-    """The last steps of linear attention: ``a + z (a - mean)`` with ``a = numerator / z``.
+    """Linear attention from the queries on: ``a + z (a - mean)`` with ``a = numerator / z``.
 
-    Inputs are the numerator ``(…, rows, channels)``, ``z`` ``(…, rows, 1)`` and the mean
-    ``(…, 1, channels)``, all int8.
+    Inputs are, all int8, the queries ``(…, rows, depth)`` and the matrix ``(…, depth, channels)``
+    that they are multiplied by, the plain queries ``(…, rows, depth)`` and the sums
+    ``(…, depth, 1)`` that give ``z``, and the mean ``(…, 1, channels)``.
 
     Attributes:
+        numerator: Product of queries and matrix.
+        normaliser: Product of plain queries and sums.
         inverse: Factor ``1 / z`` as a table.
         attended: Product of numerator and factor.
         away: Its difference to the mean.
         weighted: Product of ``z`` and the difference.
         result: Sum of ``attended`` and ``weighted``.
+        merged: Queries, plain queries or result that have the heads side by side in the last axis:
+            ``(1, 1, rows, depth / 4 * heads * 4)`` in place of ``(1, heads, rows, depth)``.
     """
 
+    numerator: MatMul
+    normaliser: MatMul
     inverse: Table
     attended: Binary
     away: Binary
     weighted: Binary
     result: Binary
+    merged: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

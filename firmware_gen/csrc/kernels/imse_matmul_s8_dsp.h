@@ -22,7 +22,23 @@ typedef struct {
   int32_t out_row;
 } imse_matmul_dsp_t;
 
+/* Two vectors: rows of a or columns of b. */
+typedef struct {
+  const int8_t *in;
+  int32_t step; /* elements from one depth to the next */
+  int32_t next; /* elements from the first vector to the second, 0 for the first one twice */
+} imse_vectors_t;
+
+/* All columns but the last one of an odd number. */
 void imse_matmul_s8_dsp(const imse_matmul_dsp_t *p, const int8_t *a, const int8_t *b,
                         int8_t *out);
+
+/* An odd number of columns. */
+void imse_matmul_odd_s8_dsp(const imse_matmul_dsp_t *p, const int8_t *a, const int8_t *b,
+                            int8_t *out);
+
+/* Two columns of b as weights with their share of a's zero point; returns the place behind. */
+int32_t *imse_matmul_pack_s8_dsp(const imse_matmul_dsp_t *p, imse_vectors_t columns, int32_t mark,
+                                 int32_t *to);
 
 #endif

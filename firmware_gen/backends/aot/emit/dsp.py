@@ -429,7 +429,10 @@ class DspEmitter(PairLayers):
             **strides,
         }
         self.source.kernel("imse_pixels_s8_dsp")
-        return self.matmul_call("imse_matmul_s8_dsp", "imse_matmul_dsp_t", members, node, loops)
+        kernel = self.source.kernel("imse_matmul_s8_dsp")
+        if cols % 2:
+            kernel = "imse_matmul_odd_s8_dsp"
+        return self.matmul_call(kernel, "imse_matmul_dsp_t", members, node, loops)
 
     def mean_kernel(self, node: Mean, shape: Mapping[str, int]) -> tuple[str, list[str]]:
         x, y = self.value(node.inputs[0]), self.value(node.outputs[0])

@@ -2,49 +2,58 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
 
 from firmware_gen.backends.aot.emit.dsp_norms import NormLayers
-from firmware_gen.backends.aot.emit.dsp_packing import FULL_RANGE, scale_parameters
+from firmware_gen.backends.aot.emit.dsp_packing import FULL_RANGE, SUM_LIMIT, scale_parameters
 from firmware_gen.backends.aot.linear import SumForm, sum_form
 from firmware_gen.backends.aot.loops import collapse
-from firmware_gen.backends.aot.nodes import Attend, Binary, Program
+from firmware_gen.backends.aot.nodes import Attend, Binary, MatMul, Program
 from firmware_gen.backends.aot.source import advance, looped, struct
 from firmware_gen.backends.errors import UnsupportedOpError
 
 
 class AttentionLayers(NormLayers):
-    """The last steps of linear attention on int8 values."""
+    """Linear attention on int8 values."""
 
     @staticmethod
     def attends(program: Program, node: Attend) -> bool:
         values = program.values
-        numerator, z, mean = (values[index] for index in node.inputs)
-        rows, columns = numerator.shape[-2:]
-        shapes = (*numerator.shape[:-2], rows, 1), (*numerator.shape[:-2], 1, columns)
-        scaled = (node.attended, node.weighted)
+        queries, _, plain, sums, mean = (values[index].shape for index in node.inputs)
+        *outer, depth, columns = values[node.inputs[1]].shape
+        products, scaled = (node.numerator, node.normaliser), (node.attended, node.weighted)
         return (
-            (z.shape, mean.shape) == shapes
-            and columns % 4 == 0
+            queries == (*outer, queries[-2], depth)
+            and (plain, sums) == (queries, (*outer, depth, 1))
+            and mean == (*outer, 1, columns)
+            and columns % 4 == depth % 4 == 0
+            and depth * 255 * 255 < SUM_LIMIT
             and all(values[i].data is None for i in node.inputs)
             and all(values[i].dtype == "int8" for i in (*node.inputs, *node.outputs))
+            and not any(part.transpose_a or part.transpose_b for part in products)
             and all(not part.table and (part.low, part.high) == FULL_RANGE for part in scaled)
-            and all(scale_parameters(part.out, 0) is not None for part in scaled)
+            and all(scale_parameters(part.out, 0) is not None for part in (*products, *scaled))
             and _away(program, node) is not None
             and _sum(program, node) is not None
         )
 
     def attend(self, node: Attend) -> list[str]:
         """All rows of one head per call."""
-        numerator, z, mean = node.inputs
+        queries, matrix, plain, sums, mean = node.inputs
         y = node.outputs[0]
-        *outer, rows, columns = self.value(y).shape
-        places = [self.place(index) for index in (y, numerator, z, mean)]
-        if places[0].strides[-1] != 1 or places[1].strides[-1] != 1:
+        *outer, depth, columns = self.value(matrix).shape
+        rows = self.value(y).elements // (math.prod(outer) * columns)
+        operands = (y, *node.inputs)
+        places = {index: self.place(index) for index in operands}
+        strides = {index: place.strides for index, place in places.items()}
+        if any(strides[index][-1] != 1 for index in (y, queries, matrix, plain)):
             raise UnsupportedOpError(f"aot runtime: {node.label} lies in parts of other tensors")
-        loops = collapse(tuple(outer), tuple(place.strides[:-2] for place in places))
+        steps = [(0, 4) if i in node.merged else strides[i][:-2] for i in operands]
+        loops = collapse(tuple(outer), tuple(steps))
+        quads = [4 * math.prod(outer) if i in node.merged else 4 for i in operands]
         away, total = _away(self.program, node), _sum(self.program, node)
         assert away is not None  # noqa: S101 - accepted
         assert total is not None  # noqa: S101
@@ -53,11 +62,16 @@ class AttentionLayers(NormLayers):
             f"inverse_{self.index:03d}", np.array(node.inverse.table, np.int8)
         )
         members = {
+            "numerator": self._scale(node.numerator),
+            "normaliser": self._scale(node.normaliser),
+            "query_offset": -values[queries].zero_point,
+            "matrix_offset": -values[matrix].zero_point,
+            "plain_offset": -values[plain].zero_point,
+            "sums_offset": -values[sums].zero_point,
             "inverse": f"{inverse} + 128",
             "inverse_zero_point": values[node.inverse.outputs[0]].zero_point,
-            "z_zero_point": values[z].zero_point,
-            "z_step": places[2].strides[-2],
-            "numerator_offset": -values[numerator].zero_point,
+            "z_zero_point": values[node.normaliser.outputs[0]].zero_point,
+            "numerator_offset": -values[node.numerator.outputs[0]].zero_point,
             "attended": self._scale(node.attended),
             "away_factor": away.factor,
             "away_shares": f"{self._shares('away', away)} + 128",
@@ -65,18 +79,25 @@ class AttentionLayers(NormLayers):
             "weighted": self._scale(node.weighted),
             "sum_factor": total.factor,
             "sum_shares": f"{self._shares('sum', total)} + 128",
-            "scratch": self.scratch(columns),
+            "scratch": self.scratch(depth + columns * (depth // 2 + 2)),
             "rows": rows,
+            "depth": depth,
             "n": columns,
-            "numerator_pitch": places[1].strides[-2],
-            "mean_step": places[3].strides[-1],
-            "out_pitch": places[0].strides[-2],
+            "query_quad": quads[1],
+            "plain_quad": quads[3],
+            "out_quad": quads[0],
+            "query_pitch": strides[queries][-2],
+            "matrix_pitch": strides[matrix][-2],
+            "plain_pitch": strides[plain][-2],
+            "sums_step": strides[sums][-2],
+            "mean_step": strides[mean][-1],
+            "out_pitch": strides[y][-2],
         }
-        at = [f"{self.at(i)}{advance(loops, n)}" for n, i in enumerate((y, numerator, z, mean))]
+        at = [f"{self.at(i)}{advance(loops, n)}" for n, i in enumerate(operands)]
         call = f"{self.source.kernel('imse_attend_s8_dsp')}(&p, {', '.join(at[1:])}, {at[0]});"
         return struct("imse_attend_dsp_t", members) + looped(loops, [call])
 
-    def _scale(self, node: Binary) -> str:
+    def _scale(self, node: Binary | MatMul) -> str:
         parameters = scale_parameters(node.out, self.value(node.outputs[0]).zero_point)
         assert parameters is not None  # noqa: S101 - accepted
         return f"{{0, {', '.join(map(str, parameters))}}}"

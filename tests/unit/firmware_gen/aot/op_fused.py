@@ -137,26 +137,59 @@ def row_norm(b: GraphBuilder) -> TensorNode:
     return b.requant(product, "int8", product.scales[0] * float(2.0 ** r.uniform(5, 9)))
 
 
+def _split_heads(b: GraphBuilder, x: TensorNode, heads: int, depth: int) -> TensorNode:
+    """Heads side by side by fours, ``(1, 1, rows, heads * depth)``, behind each other."""
+    rows = x.shape[2]
+    fours = b.reshape(x, (1, rows * depth // 4, heads, 4))
+    return b.reshape(b.transpose(fours, (0, 2, 1, 3)), (1, heads, rows, depth))
+
+
 def attended(b: GraphBuilder) -> TensorNode:
-    """The last steps of linear attention over heads, in int8."""
+    """Linear attention over heads in int8, from the queries on."""
     r = b.rng
-    count, rows, channels = (
-        int(r.integers(1, 4)),
-        int(r.integers(1, 9)),
-        4 * int(r.integers(1, 4)),
-    )
-    shapes = [(1, count, rows, channels), (1, count, rows, 1), (1, count, 1, channels)]
+    heads, rows = int(r.integers(1, 4)), int(r.integers(1, 9))
+    depth, channels = (4 * int(r.integers(1, 4)) for _ in range(2))
+    merged = [bool(r.integers(2)) for _ in range(3)]
+    queries = [
+        (1, 1, rows, heads * depth) if side_by_side else (1, heads, rows, depth)
+        for side_by_side in merged[:2]
+    ]
+    shapes = [
+        *queries,
+        (1, heads, depth, channels),
+        (1, heads, depth, 1),
+        (1, heads, 1, channels),
+    ]
     sizes = [int(np.prod(shape)) for shape in shapes]
     parts = b.split(b.input((1, 1, 1, sum(sizes))), sizes, 3)
-    parts = [b.reshape(part, shape) for part, shape in zip(parts, shapes, strict=True)]
-    numerator, mean = b.requant(parts[0], scale=0.05), b.requant(parts[2], scale=0.06)
-    z = b.op("LOGISTIC", [parts[1]], b.tensor(shapes[1], scale=1 / 256, point=-128))
-    inverse = b.unary("QUANTIZE", z, 1 / 150, int(r.integers(-128, -100)))
+    query, plain, matrix, sums, mean = (
+        b.requant(b.reshape(part, shape), scale=0.008)
+        for part, shape in zip(parts, shapes, strict=True)
+    )
+    query, plain = (
+        _split_heads(b, x, heads, depth) if side_by_side else x
+        for x, side_by_side in zip((query, plain), merged[:2], strict=True)
+    )
+    products = []
+    for left, right, scale, point in ((query, matrix, 0.02, None), (plain, sums, 0.005, -128)):
+        y = b.tensor((1, heads, rows, right.shape[3]), scale=scale, point=point)
+        products.append(b.op("BATCH_MATMUL", [left, right], y, adjX=False, adjY=False))
+    numerator, z = products
+    inverse = b.unary("QUANTIZE", z, 0.008, int(r.integers(-128, -100)))
     product = (numerator, inverse) if r.integers(2) else (inverse, numerator)
-    ratio = b.binary("MUL", *product, scale=0.05 * float(r.uniform(0.5, 2.0)))
-    away = b.binary("SUB", ratio, mean, scale=0.09)
-    weighted = b.binary("MUL", *((z, away) if r.integers(2) else (away, z)), scale=0.08)
-    return b.binary("ADD", *((ratio, weighted) if r.integers(2) else (weighted, ratio)), scale=0.1)
+    ratio = b.binary("MUL", *product, scale=0.02 * float(r.uniform(0.5, 2.0)))
+    mean = b.requant(mean, scale=ratio.scales[0] * float(r.uniform(0.5, 1.0)))
+    away = b.binary("SUB", ratio, mean, scale=ratio.scales[0] * float(r.uniform(1.3, 2.6)))
+    weighted = (z, away) if r.integers(2) else (away, z)
+    weighted = b.binary("MUL", *weighted, scale=ratio.scales[0] * 0.8)
+    terms = (ratio, weighted) if r.integers(2) else (weighted, ratio)
+    largest = max(ratio.scales[0], weighted.scales[0])
+    total = b.binary("ADD", *terms, scale=largest * float(r.uniform(1.3, 2.6)))
+    if merged[2]:
+        fours = b.reshape(total, (1, heads, rows * channels // 4, 4))
+        turned = b.transpose(fours, (0, 2, 1, 3))
+        return b.reshape(turned, (1, 1, rows, heads * channels))
+    return total
 
 
 def moments(b: GraphBuilder) -> TensorNode:

@@ -9,7 +9,15 @@ import test_ops
 from aot_harness import GraphBuilder, TensorNode
 
 from firmware_gen.backends.aot.backend import CompiledNetwork, compile_network
-from firmware_gen.backends.aot.nodes import Attend, Chain, MatMul, Moments, ReciprocalRoot, RowNorm
+from firmware_gen.backends.aot.nodes import (
+    Attend,
+    Chain,
+    MatMul,
+    Moments,
+    ReciprocalRoot,
+    RowNorm,
+    Transpose,
+)
 
 
 def _network(maker: test_ops.Maker, seed: int, kernels: str) -> CompiledNetwork:
@@ -41,7 +49,7 @@ def test_constant_behind_a_table_is_in_the_table() -> None:
 
 def test_equal_columns_of_a_head_share_one_root() -> None:
     sizes = set()
-    for seed in range(100, 112):
+    for seed in range(100, 116):
         program = _network(test_ops.heads, seed, "dsp").layout.program
         (root,) = [node for node in program.nodes if isinstance(node, ReciprocalRoot)]
         products = [node for node in program.nodes if isinstance(node, MatMul)]
@@ -66,17 +74,22 @@ def test_norm_that_suits_the_kernel_is_one_layer() -> None:
     assert 1 <= whole <= 5
 
 
-def test_last_steps_of_attention_are_one_layer_where_sums_have_a_form() -> None:
-    taken = 0
-    for seed in range(100, 106):
+def test_attention_is_one_layer_where_sums_have_a_form() -> None:
+    taken = merged = 0
+    for seed in range(100, 116):
         network = _network(test_ops.attended, seed, "dsp")
-        found = [node for node in network.layout.program.nodes if isinstance(node, Attend)]
+        program = network.layout.program
+        found = [node for node in program.nodes if isinstance(node, Attend)]
         assert ("imse_attend_s8_dsp" in network.source.kernels) == bool(found)
         for node in found:
-            inside = {node.away.outputs[0], node.weighted.outputs[0]}
+            parts = (node.numerator, node.normaliser, node.away, node.weighted)
+            inside = {part.outputs[0] for part in parts}
             assert inside.isdisjoint(network.layout.placements)
+            assert not any(isinstance(other, Transpose) for other in program.nodes)
+            merged += len(node.merged)
         taken += len(found)
-    assert 1 <= taken <= 5
+    assert 1 <= taken <= 15
+    assert merged
 
 
 def test_mean_and_variance_over_pixels_are_one_layer() -> None:
