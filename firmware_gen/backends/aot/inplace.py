@@ -5,9 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 from firmware_gen.backends.aot.layout import Layout
-from firmware_gen.backends.aot.nodes import Attend, Binary, Chain, Node, Prelu, Requantize, Table
+from firmware_gen.backends.aot.nodes import (
+    Attend,
+    Binary,
+    Chain,
+    Node,
+    Prelu,
+    Requantize,
+    Rotate,
+    Table,
+)
 
-_ELEMENTWISE = (Attend, Binary, Chain, Prelu, Requantize, Table)
+_ELEMENTWISE = (Attend, Binary, Chain, Prelu, Requantize, Rotate, Table)
 
 
 def write_in_place(layout: Layout) -> None:

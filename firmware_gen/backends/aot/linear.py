@@ -37,7 +37,7 @@ class SumForm:
     shares: tuple[int, ...]
 
 
-def sum_form(node: Binary, a: Value, b: Value, y: Value) -> SumForm | None:
+def sum_form(node: Binary, a: Value, b: Value, y: Value, unit: int = 1) -> SumForm | None:
     """Constants of a sum or difference; the second operand is looked up.
 
     Args:
@@ -45,6 +45,7 @@ def sum_form(node: Binary, a: Value, b: Value, y: Value) -> SumForm | None:
         a: First operand.
         b: Second operand.
         y: Result.
+        unit: What the factor has to be a multiple of.
 
     Returns:
         The constants, or None when none give the interpreter's results.
@@ -59,7 +60,7 @@ def sum_form(node: Binary, a: Value, b: Value, y: Value) -> SumForm | None:
     expected = np.clip(total + y.zero_point, -128, 127)
     exact = _real(node.a) * _real(node.out) * 2.0 ** (left + _FACTOR_BITS)
     for nudge in _NUDGES:
-        factor = round(exact) + nudge
+        factor = (round(exact / unit) + nudge) * unit
         if not 0 < factor < _WORD_LIMIT:
             continue
         shares = _shares((_INT8 * factor) >> 8, expected)

@@ -374,6 +374,25 @@ class Attend(Node):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class Rotate(Node):
+    """Rotation of the values ``j`` and ``j + half`` of every row by constant angles.
+
+    Attributes:
+        cosines: Constant, the same for both halves.
+        sines: Constant, of opposite sign in both halves.
+        straight: Product of the input and the cosines.
+        crossed: Product of the input with its halves swapped and the sines.
+        result: Sum of the two, in this order.
+    """
+
+    cosines: int
+    sines: int
+    straight: Binary
+    crossed: Binary
+    result: Binary
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Reshape(Node):
     """The same elements in another shape."""
 

@@ -14,12 +14,25 @@ from firmware_gen.backends.aot.nodes import (
     Prelu,
     Program,
     Reshape,
+    Rotate,
     RowNorm,
     Slice,
     Table,
 )
 
-_MOVABLE = (Attend, AveragePool, Binary, Chain, Convolution, MatMul, Mean, Prelu, RowNorm, Table)
+_MOVABLE = (
+    Attend,
+    AveragePool,
+    Binary,
+    Chain,
+    Convolution,
+    MatMul,
+    Mean,
+    Prelu,
+    Rotate,
+    RowNorm,
+    Table,
+)
 _VIEWS = (Reshape, Slice)
 
 

@@ -8,16 +8,24 @@ from dataclasses import replace
 import numpy as np
 
 from firmware_gen.backends.aot.emit.dsp_norms import NormLayers
-from firmware_gen.backends.aot.emit.dsp_packing import FULL_RANGE, SUM_LIMIT, scale_parameters
+from firmware_gen.backends.aot.emit.dsp_packing import (
+    FULL_RANGE,
+    SUM_LIMIT,
+    pack_angles,
+    scale_parameters,
+)
 from firmware_gen.backends.aot.linear import SumForm, sum_form
-from firmware_gen.backends.aot.loops import collapse
-from firmware_gen.backends.aot.nodes import Attend, Binary, MatMul, Program
+from firmware_gen.backends.aot.loops import Loop, collapse
+from firmware_gen.backends.aot.nodes import Attend, Binary, MatMul, Program, Rotate
+from firmware_gen.backends.aot.rotations import angles
 from firmware_gen.backends.aot.source import advance, looped, struct
 from firmware_gen.backends.errors import UnsupportedOpError
 
+_UNIT = 256  # the kernel of a rotation has 8 fraction bits less in the factor of its sum
+
 
 class AttentionLayers(NormLayers):
-    """Linear attention on int8 values."""
+    """Linear attention and rotations on int8 values."""
 
     @staticmethod
     def attends(program: Program, node: Attend) -> bool:
@@ -97,6 +105,49 @@ class AttentionLayers(NormLayers):
         call = f"{self.source.kernel('imse_attend_s8_dsp')}(&p, {', '.join(at[1:])}, {at[0]});"
         return struct("imse_attend_dsp_t", members) + looped(loops, [call])
 
+    @staticmethod
+    def rotates(program: Program, node: Rotate) -> bool:
+        products = (node.straight, node.crossed)
+        return (
+            program.values[node.inputs[0]].shape[-1] % 8 == 0
+            and program.values[node.inputs[0]].dtype == "int8"
+            and angles(program, node) is not None
+            and all(not part.table and (part.low, part.high) == FULL_RANGE for part in products)
+            and all(scale_parameters(part.out, 0) is not None for part in products)
+            and _rotated(program, node) is not None
+        )
+
+    def rotate(self, node: Rotate) -> list[str]:
+        """All rows that lie at one distance per call."""
+        (x,), (y,) = node.inputs, node.outputs
+        both, total = angles(self.program, node), _rotated(self.program, node)
+        assert both is not None  # noqa: S101 - accepted
+        assert total is not None  # noqa: S101
+        *outer, columns = self.value(x).shape
+        places = self.place(y).strides, self.place(x).strides
+        if any(strides[-1] != 1 for strides in places):
+            raise UnsupportedOpError(f"aot runtime: {node.label} lies in parts of other tensors")
+        dense = [columns * math.prod(outer[axis + 1 :]) for axis in range(len(outer))]
+        loops = collapse(tuple(outer), (*(strides[:-1] for strides in places), tuple(dense)))
+        rows, loops = loops[-1] if loops else Loop(1, (0, 0, 0)), loops[:-1]
+        members = {
+            "straight": self._scale(node.straight),
+            "crossed": self._scale(node.crossed),
+            "offset": -self.value(x).zero_point,
+            "sum_factor": total.factor // _UNIT,
+            "shares": f"{self._shares('shares', total)} + 128",
+            "rows": rows.extent,
+            "half": columns // 2,
+            "in_pitch": rows.steps[1],
+            "out_pitch": rows.steps[0],
+        }
+        name = self.source.constant(f"angles_{self.index:03d}", pack_angles(both))
+        call = (
+            f"{self.source.kernel('imse_rotate_s8_dsp')}(&p, {name}{advance(loops, 2)}, "
+            f"{self.at(x)}{advance(loops, 1)}, {self.at(y)}{advance(loops, 0)});"
+        )
+        return struct("imse_rotate_dsp_t", members) + looped(loops, [call])
+
     def _scale(self, node: Binary | MatMul) -> str:
         parameters = scale_parameters(node.out, self.value(node.outputs[0]).zero_point)
         assert parameters is not None  # noqa: S101 - accepted
@@ -109,6 +160,12 @@ class AttentionLayers(NormLayers):
 def _away(program: Program, node: Attend) -> SumForm | None:
     a, b = (program.values[index] for index in node.away.inputs)
     return sum_form(node.away, a, b, program.values[node.away.outputs[0]])
+
+
+def _rotated(program: Program, node: Rotate) -> SumForm | None:
+    """The sum with the product with sines looked up."""
+    a, b = (program.values[part.outputs[0]] for part in (node.straight, node.crossed))
+    return sum_form(node.result, a, b, program.values[node.outputs[0]], _UNIT)
 
 
 def _sum(program: Program, node: Attend) -> SumForm | None:

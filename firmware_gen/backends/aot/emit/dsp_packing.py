@@ -230,5 +230,19 @@ def pack_three_rows(weights: np.ndarray, biases: Sequence[int]) -> np.ndarray:
     return np.concatenate([first_words, words], axis=1)
 
 
+def pack_angles(pairs: np.ndarray) -> np.ndarray:
+    """Angles of a rotation as the DSP kernel reads them.
+
+    Args:
+        pairs: int8 ``[pairs][2]``, cosine and sine, a multiple of four pairs.
+
+    Returns:
+        int32 ``[pairs]``, per four pairs: cosines of 0 and 2, their sines, cosines of 1 and 3,
+        their sines; two int16 per word, doubled.
+    """
+    doubled = 2 * pairs.astype(np.int16)
+    return _words(doubled.reshape(-1, 2, 2, 2).transpose(0, 2, 3, 1))
+
+
 def _words(values: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(values).astype("<i2").ravel().view("<i4").astype(np.int32)

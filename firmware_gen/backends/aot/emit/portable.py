@@ -28,6 +28,7 @@ from firmware_gen.backends.aot.nodes import (
     ReciprocalRoot,
     Requantize,
     Reshape,
+    Rotate,
     RowNorm,
     Slice,
     Table,
@@ -63,6 +64,7 @@ class Emitter(ConvolutionLayers, ElementwiseLayers, SumLayers, MoveLayers):
             ReciprocalRoot: self.reciprocal_root,
             Requantize: self.requantize,
             Reshape: self.reshape,
+            Rotate: self.rotate,
             RowNorm: self.row_norm,
             Slice: self.slice,
             Table: self.table,
@@ -90,7 +92,13 @@ class Emitter(ConvolutionLayers, ElementwiseLayers, SumLayers, MoveLayers):
 
     @staticmethod
     def attends(program: Program, node: Attend) -> bool:
-        """Whether there is a kernel of the last steps of attention."""
+        """Whether there is a kernel of linear attention."""
+        del program, node
+        return False
+
+    @staticmethod
+    def rotates(program: Program, node: Rotate) -> bool:
+        """Whether there is a kernel of a rotation."""
         del program, node
         return False
 
@@ -115,7 +123,11 @@ class Emitter(ConvolutionLayers, ElementwiseLayers, SumLayers, MoveLayers):
         raise NotImplementedError(node.label)
 
     def attend(self, node: Attend) -> list[str]:
-        """The last steps of attention; only of kernel sets that accept them."""
+        """Linear attention; only of kernel sets that accept it."""
+        raise NotImplementedError(node.label)
+
+    def rotate(self, node: Rotate) -> list[str]:
+        """A rotation; only of kernel sets that accept it."""
         raise NotImplementedError(node.label)
 
     def row_norm(self, node: RowNorm) -> list[str]:

@@ -137,6 +137,27 @@ def row_norm(b: GraphBuilder) -> TensorNode:
     return b.requant(product, "int8", product.scales[0] * float(2.0 ** r.uniform(5, 9)))
 
 
+def rotated(b: GraphBuilder) -> TensorNode:
+    """A rotation of pairs of int8 values by constant angles, some of rows with a gap between."""
+    r = b.rng
+    rows, half = int(r.integers(1, 6)), 4 * int(r.integers(1, 5))
+    x = b.requant(b.input((1, 2, rows, 2 * half + 3)), scale=0.02)
+    x = b.strided_slice(x, [0, 0, 0, 1], [1, 2, rows, 2 * half + 1])
+    x = b.unary("ELU", x, 0.02) if r.integers(2) else x
+    phases = r.uniform(0, 6.3, (1, 2, rows, half))
+    cosines, sines = (np.round(127 * f(phases)).astype(np.int8) for f in (np.cos, np.sin))
+    low, high = b.split(x, [half, half], 3)
+    both = np.concatenate([cosines, cosines], 3), np.concatenate([-sines, sines], 3)
+    terms = [
+        b.binary("MUL", *pair[:: int(r.choice([1, -1]))], scale=float(r.uniform(0.02, 0.03)))
+        for pair in (
+            (x, b.constant(both[0], [1 / 127])),
+            (b.concat([high, low], 3), b.constant(both[1], [1 / 127])),
+        )
+    ]
+    return b.binary("ADD", *terms[:: int(r.choice([1, -1]))], scale=float(r.uniform(0.026, 0.05)))
+
+
 def _split_heads(b: GraphBuilder, x: TensorNode, heads: int, depth: int) -> TensorNode:
     """Heads side by side by fours, ``(1, 1, rows, heads * depth)``, behind each other."""
     rows = x.shape[2]

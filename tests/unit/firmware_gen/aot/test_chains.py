@@ -11,10 +11,13 @@ from aot_harness import GraphBuilder, TensorNode
 from firmware_gen.backends.aot.backend import CompiledNetwork, compile_network
 from firmware_gen.backends.aot.nodes import (
     Attend,
+    Binary,
     Chain,
+    Concat,
     MatMul,
     Moments,
     ReciprocalRoot,
+    Rotate,
     RowNorm,
     Transpose,
 )
@@ -72,6 +75,18 @@ def test_norm_that_suits_the_kernel_is_one_layer() -> None:
         assert ("imse_norm_s16_s8_dsp" in network.source.kernels) == bool(norms)
         whole += len(norms)
     assert 1 <= whole <= 5
+
+
+def test_rotation_is_one_layer_where_its_sum_has_a_form() -> None:
+    taken = 0
+    for seed in range(100, 110):
+        network = _network(test_ops.rotated, seed, "dsp")
+        program = network.layout.program
+        found = [node for node in program.nodes if isinstance(node, Rotate)]
+        assert ("imse_rotate_s8_dsp" in network.source.kernels) == bool(found)
+        assert not found or not any(isinstance(n, Binary | Concat) for n in program.nodes)
+        taken += len(found)
+    assert 1 <= taken <= 9
 
 
 def test_attention_is_one_layer_where_sums_have_a_form() -> None:

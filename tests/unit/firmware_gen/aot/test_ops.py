@@ -48,6 +48,7 @@ from op_fused import (
     fused_table,
     heads,
     moments,
+    rotated,
     row_norm,
     shared_table,
     wide_chain,
@@ -109,6 +110,7 @@ FUSED = [
     behind_table,
     heads,
     row_norm,
+    rotated,
     attended,
     moments,
 ]

@@ -239,6 +239,38 @@ def _average_pool(b: GraphBuilder) -> TensorNode:
     return b.op("AVERAGE_POOL_2D", [x], b.like(x, x.shape), padding=0, **size)
 
 
+def _rotation(b: GraphBuilder) -> TensorNode:
+    x = b.input((1, 16, 64, 16), 0.02)
+    phases = b.rng.uniform(0, 6.3, (1, 16, 64, 8))
+    cosines, sines = (np.round(127 * f(phases)).astype(np.int8) for f in (np.cos, np.sin))
+    low, high = b.split(x, [8, 8], 3)
+    straight = b.constant(np.concatenate([cosines, cosines], 3), [1 / 127])
+    crossed = b.constant(np.concatenate([-sines, sines], 3), [1 / 127])
+    first = b.binary("MUL", x, straight, 0.021, 0)
+    second = b.binary("MUL", b.concat([high, low], 3), crossed, 0.022, 0)
+    return b.binary("ADD", first, second, 0.031, 0)
+
+
+def _attention(b: GraphBuilder) -> TensorNode:
+    """Four heads of 64 rows and 8 channels."""
+    heads, rows, depth = 4, 64, 8
+    shapes = [(1, heads, n, m) for n, m in ((rows, depth), (depth, depth), (depth, 1), (1, depth))]
+    sizes = [int(np.prod(shape)) for shape in shapes]
+    parts = b.split(b.input((1, 1, 1, sum(sizes)), 0.01), sizes, 3)
+    query, matrix, sums, mean = (
+        b.reshape(part, shape) for part, shape in zip(parts, shapes, strict=True)
+    )
+    numerator, z = (
+        b.tensor((1, heads, rows, n), scale=s, point=p)
+        for n, s, p in ((8, 0.02, 5), (1, 0.005, -128))
+    )
+    b.op("BATCH_MATMUL", [query, matrix], numerator, adjX=False, adjY=False)
+    b.op("BATCH_MATMUL", [query, sums], z, adjX=False, adjY=False)
+    ratio = b.binary("MUL", numerator, b.unary("QUANTIZE", z, 0.008, -120), 0.023, 1)
+    away = b.binary("SUB", ratio, mean, 0.041, 2)
+    return b.binary("ADD", ratio, b.binary("MUL", away, z, 0.019, 3), 0.037, 4)
+
+
 _PIXELS = 16 * 64
 _ELEMENTS = _PIXELS * 16
 COSTS = {
@@ -285,6 +317,8 @@ COSTS = {
     "mean, int16": (_wide_function("MEAN"), "_mean", _ELEMENTS, 6.2),
     "logistic, int16": (_wide_function("LOGISTIC"), "_widelogistic", _ELEMENTS, 26.0),
     "rsqrt, int16": (_wide_function("RSQRT"), "_reciprocalroot", _ELEMENTS, 72.0),
+    "rotation": (_rotation, "_rotate", _ELEMENTS, 20.5),
+    "linear attention": (_attention, "_attend", 4 * 64 * 8, 50.0),
     "div": (_quotient, "_div", _ELEMENTS, 23.0),
     "maximum": (_maximum, "_maximum", _ELEMENTS, 1.9),
     "average pool 3x3": (_average_pool, "_averagepool", _ELEMENTS, 25.5),
