@@ -25,3 +25,9 @@ class AudioError(ImseMcuError):
 
 class TrainingError(ImseMcuError):
     """A training run that cannot start or go on."""
+
+
+class TrainingInputError(TrainingError):
+    """Recordings or a device that a training run cannot use."""
+
+    exit_code = 2

@@ -15,7 +15,7 @@ import torch
 from imse_mcu.core.files import atomic_file
 from keras_imse import audio
 from keras_imse.config import StreamConfig
-from keras_imse.errors import TrainingError
+from keras_imse.errors import TrainingError, TrainingInputError
 from keras_imse.torch_twin import spectral
 from keras_imse.torch_twin.bridge import entries, load_initial_weights, save_weights
 from keras_imse.torch_twin.fast_stream import FastStream
@@ -66,14 +66,14 @@ class Machine:
         """Returns the device.
 
         Raises:
-            TrainingError: There is no such device.
+            TrainingInputError: There is no such device.
         """
         try:
             device = torch.device(self.device)
             torch.zeros(1, device=device)
         except (RuntimeError, AssertionError) as error:
             reason = str(error).splitlines()[0]
-            raise TrainingError(
+            raise TrainingInputError(
                 f"device '{self.device}' cannot be used: {reason}",
                 hint="use --device cpu, or install a PyTorch made for this machine's GPU",
             ) from error

@@ -22,7 +22,7 @@ import soundfile
 from numpy.typing import NDArray
 from scipy.signal import butter, lfilter, sosfilt
 
-from keras_imse.errors import TrainingError
+from keras_imse.errors import TrainingInputError
 from keras_imse.train import augment
 
 Array = NDArray[np.float32]
@@ -67,15 +67,15 @@ def _read(path: Path, sample_rate_hz: int) -> Array:
     try:
         wave, rate = soundfile.read(path, dtype="float32")
     except (RuntimeError, OSError) as error:
-        raise TrainingError(f"recording '{path}' cannot be read: {error}") from error
+        raise TrainingInputError(f"recording '{path}' cannot be read: {error}") from error
     if rate != sample_rate_hz or wave.ndim != 1:
-        raise TrainingError(
+        raise TrainingInputError(
             f"recording '{path}' has {rate} Hz and {wave.ndim} dimension(s), "
             f"training needs {sample_rate_hz} Hz mono",
             hint=f"convert it: sox in.wav -r {sample_rate_hz} -c 1 out.wav",
         )
     if len(wave) < sample_rate_hz // 2 or not np.isfinite(wave).all():
-        raise TrainingError(f"recording '{path}' is shorter than half a second or not finite")
+        raise TrainingInputError(f"recording '{path}' is shorter than half a second or not finite")
     return np.asarray(wave, np.float32)
 
 
@@ -99,29 +99,29 @@ def _rows(meta: Path, kind: str) -> list[dict[str, str]]:
     """Reads the table of the recordings of a kind.
 
     Raises:
-        TrainingError: It is no such table, a row has no split, or a noisy recording is not where
-            its clean partner could be found.
+        TrainingInputError: It is no such table, a row has no split, or a noisy recording is not
+            where its clean partner could be found.
     """
     try:
         with meta.open(encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file)
             rows = [(reader.line_num, row) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise TrainingError(f"'{meta}' cannot be read: {error}") from error
+        raise TrainingInputError(f"'{meta}' cannot be read: {error}") from error
     for column in ("path", "split"):
         if column not in (reader.fieldnames or ()):
-            raise TrainingError(
+            raise TrainingInputError(
                 f"'{meta}' has no column '{column}'",
                 hint="columns: path, split, and for noise type",
             )
     for line, row in rows:
         split, path = row["split"] or "", row["path"] or ""
         if split not in SPLITS:
-            raise TrainingError(
+            raise TrainingInputError(
                 f"'{meta}' line {line}: split '{split}', expected one of {', '.join(SPLITS)}"
             )
         if not path or (kind == "noisy" and not Path(path).is_relative_to(kind)):
-            raise TrainingError(
+            raise TrainingInputError(
                 f"'{meta}' line {line}: path '{path}', expected that of a recording"
                 + (" inside noisy/" if kind == "noisy" else "")
             )
@@ -142,7 +142,7 @@ def _check_partners(root: Path) -> None:
     }
     alone = sorted(names["clean"] - names["noisy"])
     if alone:
-        raise TrainingError(
+        raise TrainingInputError(
             f"clean recording '{root / 'clean' / alone[0]}' has no noisy partner of the same name "
             f"({len(alone)} of {len(names['clean'])} have none)",
             hint="clean/ and noisy/ hold the same file names, as VoiceBank+DEMAND does",
@@ -168,20 +168,20 @@ def load_corpus(
         The recordings.
 
     Raises:
-        TrainingError: The folder has no usable material, or a recording cannot be used.
+        TrainingInputError: The folder has no usable material, or a recording cannot be used.
     """
     if not root.is_dir():
-        raise TrainingError(f"data folder '{root}' does not exist")
+        raise TrainingInputError(f"data folder '{root}' does not exist")
     pairs = []
     if (root / "clean").is_dir() and (root / "noisy").is_dir():
         _check_partners(root)
         for path, _ in _listed(root, "noisy", split):
             clean = root / "clean" / path.relative_to(root / "noisy")
             if not clean.is_file():
-                raise TrainingError(f"noisy recording '{path}' has no clean partner '{clean}'")
+                raise TrainingInputError(f"noisy recording '{path}' has no clean partner '{clean}'")
             a, b = _read(clean, sample_rate_hz), _read(path, sample_rate_hz)
             if len(a) != len(b):
-                raise TrainingError(
+                raise TrainingInputError(
                     f"pair '{path.name}': clean has {len(a)} samples, noisy {len(b)}"
                 )
             pairs.append((a, b))
@@ -190,7 +190,7 @@ def load_corpus(
     for path, kind in _listed(root, "noise", split, noise_licences):
         noise.setdefault(kind, []).append(_read(path, sample_rate_hz))
     if not pairs and not (speech and noise):
-        raise TrainingError(
+        raise TrainingInputError(
             f"data folder '{root}' has no recordings for the '{split}' split",
             hint="it needs speech/ and noise/, or clean/ and noisy/ with equal names "
             "(16 kHz mono wav or flac; at least ten of each, every tenth is for validation)",

@@ -84,7 +84,7 @@ def test_wrong_input_is_one_line_and_a_hint(
     pytest.importorskip("torch", reason="needs PyTorch (extra torch)")
     standard = ["--data", str(corpus_dir), "-o", str(tmp_path / "run"), "--device", "cpu"]
     result = CliRunner().invoke(main, [*standard, *arguments])
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert message in result.output
     assert not (tmp_path / "run").exists()
 
