@@ -84,7 +84,7 @@ def check_stream_weights(path: Path, model: str) -> None:
     arrays = load_arrays(path)
     if has_shipped_weights(model):
         shapes = {n: a.shape for n, a in load_arrays(shipped_weights(model)).items()}
-        check_arrays(arrays, shapes, path, model)
+        check_arrays(arrays, shapes, f"weights file '{path}'", model)
 
 
 def convert(

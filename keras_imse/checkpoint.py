@@ -62,14 +62,14 @@ def load_arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def check_arrays(
-    arrays: Mapping[str, np.ndarray], shapes: Mapping[str, Sequence[int]], path: Path, model: str
+    arrays: Mapping[str, np.ndarray], shapes: Mapping[str, Sequence[int]], where: str, model: str
 ) -> None:
     """Refuses arrays that are not those of a network.
 
     Args:
         arrays: Arrays of a weights file by name.
         shapes: Shapes that the network needs, by name.
-        path: The file, for messages.
+        where: What is being read, for messages.
         model: Name of the network, for messages.
 
     Raises:
@@ -79,19 +79,19 @@ def check_arrays(
     if missing or extra:
         kind, name = ("lacks", missing[0]) if missing else ("has the unknown", extra[0])
         raise WeightsError(
-            f"weights file '{path}' {kind} array '{name}' "
+            f"{where} {kind} array '{name}' "
             f"({len(missing)} missing, {len(extra)} unknown for model '{model}')",
-            hint="the file belongs to another model; choose it with --model",
+            hint="the weights belong to another model; choose it with --model",
         )
     for name, shape in shapes.items():
         array = arrays[name]
         if tuple(array.shape) != tuple(shape):
             raise WeightsError(
-                f"weights file '{path}': array '{name}' has shape {array.shape}, "
+                f"{where}: array '{name}' has shape {array.shape}, "
                 f"model '{model}' needs {tuple(shape)}"
             )
         if not np.issubdtype(array.dtype, np.number) or not np.isfinite(array).all():
-            raise WeightsError(f"weights file '{path}': array '{name}' has values not finite")
+            raise WeightsError(f"{where}: array '{name}' has values not finite")
 
 
 def load_weights(model: Any, path: Path) -> None:
@@ -102,6 +102,7 @@ def load_weights(model: Any, path: Path) -> None:
     """
     arrays = load_arrays(path)
     weights = {_key(w): w for w in model.weights}
-    check_arrays(arrays, {n: tuple(w.shape) for n, w in weights.items()}, path, model.name)
+    shapes = {name: tuple(weight.shape) for name, weight in weights.items()}
+    check_arrays(arrays, shapes, f"weights file '{path}'", model.name)
     for name, weight in weights.items():
         weight.assign(arrays[name].astype(np.float32))

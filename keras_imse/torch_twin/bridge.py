@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from keras_imse.checkpoint import load_arrays, save_arrays
+from keras_imse.checkpoint import check_arrays, load_arrays, save_arrays
 from keras_imse.errors import WeightsError
 from keras_imse.torch_twin.stream import TorchStream
 from keras_imse.torch_twin.stream_blocks import CausalDepthwise
@@ -122,26 +122,11 @@ def load_state(network: TorchStream, arrays: Mapping[str, np.ndarray], *, where:
         WeightsError: Missing, extra, mis-shaped or non-finite arrays; the first is named.
     """
     known = {entry.name: entry for entry in entries(network)}
-    model = network.config.name
-    missing, extra = sorted(known.keys() - arrays.keys()), sorted(arrays.keys() - known.keys())
-    if missing or extra:
-        kind, name = ("lacks", missing[0]) if missing else ("has the unknown", extra[0])
-        raise WeightsError(
-            f"{where} {kind} array '{name}' "
-            f"({len(missing)} missing, {len(extra)} unknown for model '{model}')",
-            hint="the weights belong to another model; choose it with --model",
-        )
+    shapes = {name: entry.shape for name, entry in known.items()}
+    check_arrays(arrays, shapes, where, network.config.name)
     state = {}
     for name, entry in known.items():
-        array = np.asarray(arrays[name])
-        if array.shape != entry.shape:
-            raise WeightsError(
-                f"{where}: array '{name}' has shape {array.shape}, "
-                f"model '{model}' needs {entry.shape}"
-            )
-        if not np.issubdtype(array.dtype, np.number) or not np.isfinite(array).all():
-            raise WeightsError(f"{where}: array '{name}' has values not finite")
-        theirs = np.ascontiguousarray(entry.layout.to_torch(array.astype(np.float32)))
+        theirs = np.ascontiguousarray(entry.layout.to_torch(arrays[name].astype(np.float32)))
         state[entry.torch_name] = torch.from_numpy(theirs)
     own = network.state_dict()
     network.load_state_dict({name: state.get(name, value) for name, value in own.items()})

@@ -52,6 +52,15 @@ def kept_values(program: Program) -> set[int]:
     return {program.mask, program.phase, *(state.after for state in program.states)}
 
 
+def readers_of(program: Program) -> dict[int, list[Node]]:
+    """Nodes that read a value, by its index."""
+    readers: dict[int, list[Node]] = {}
+    for node in program.nodes:
+        for index in set(node.inputs):
+            readers.setdefault(index, []).append(node)
+    return readers
+
+
 def _becomes_constant(program: Program, node: Node, kept: set[int]) -> bool:
     """Replace the result of a unary operator on a constant; False where there is none."""
     if not isinstance(node, (Table, Requantize)) or not kept.isdisjoint(node.outputs):

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from firmware_gen.backends.aot.fold import kept_values
+from firmware_gen.backends.aot.fold import kept_values, readers_of
 from firmware_gen.backends.aot.nodes import (
     Attend,
     Binary,
@@ -68,10 +68,7 @@ def fuse_attention(program: Program, accepts: Callable[[Program, Attend], bool])
         accepts: Whether the kernel set has them.
     """
     kept = kept_values(program)
-    readers: dict[int, list[Node]] = {}
-    for node in program.nodes:
-        for index in set(node.inputs):
-            readers.setdefault(index, []).append(node)
+    readers = readers_of(program)
     producers = {node.outputs[0]: node for node in program.nodes}
     fused: dict[Node, Node | None] = {}
     for node in program.nodes:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from firmware_gen.backends.aot.fold import kept_values
+from firmware_gen.backends.aot.fold import kept_values, readers_of
 from firmware_gen.backends.aot.nodes import (
     Binary,
     Mean,
@@ -32,10 +32,7 @@ def fuse_norms(program: Program, accepts: Callable[[Program, RowNorm], bool]) ->
         accepts: Whether the kernel set has the norm.
     """
     kept = kept_values(program)
-    readers: dict[int, list[Node]] = {}
-    for node in program.nodes:
-        for index in set(node.inputs):
-            readers.setdefault(index, []).append(node)
+    readers = readers_of(program)
     fused: dict[Node, RowNorm | None] = {}
     for node in program.nodes:
         norm = _norm(program, node, readers) if isinstance(node, Mean) else None

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from firmware_gen.backends.aot.fold import kept_values
+from firmware_gen.backends.aot.fold import kept_values, readers_of
 from firmware_gen.backends.aot.nodes import Binary, Concat, Node, Program, Rotate, Slice
 
 
@@ -23,10 +23,7 @@ def fuse_rotations(program: Program, accepts: Callable[[Program, Rotate], bool])
         accepts: Whether the kernel set has it.
     """
     kept = kept_values(program)
-    readers: dict[int, list[Node]] = {}
-    for node in program.nodes:
-        for index in set(node.inputs):
-            readers.setdefault(index, []).append(node)
+    readers = readers_of(program)
     inner = {
         node.outputs[0]: node
         for node in program.nodes
