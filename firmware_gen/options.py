@@ -31,6 +31,8 @@ class FirmwareOptions:
         weights_in: ``flash``, or ``ram`` to copy the weights there at start-up; ``auto`` does so
             where the flash is slow (see :attr:`targets.model.MemoryRegion.read_bytes_per_s`) and
             the RAM holds them.
+        fuse: Whether the aot runtime joins operators; without, every operator is a kernel of its
+            own.
         tflm_arena_used_bytes: What the TFLM interpreter takes of its arena where that was
             measured; ``None`` estimates it.
         cmsis_nn_dir: Folder of Arm's CMSIS-NN for the cmsis-nn kernels; not part of the JSON, as
@@ -42,6 +44,7 @@ class FirmwareOptions:
     optimization: str = "O2"
     stack_bytes: int = 8192
     weights_in: str = "auto"
+    fuse: bool = True
     tflm_arena_used_bytes: int | None = None
     cmsis_nn_dir: str = ""
 
@@ -80,6 +83,8 @@ class FirmwareOptions:
             "stack_bytes": self.stack_bytes,
             "weights_in": self.weights_in,
         }
+        if not self.fuse:
+            data["fuse"] = False
         if self.tflm_arena_used_bytes is not None:
             data["tflm_arena_used_bytes"] = self.tflm_arena_used_bytes
         return data

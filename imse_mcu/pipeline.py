@@ -71,6 +71,7 @@ class BuildRequest:
         app: ``uart``, or ``i2s`` for the board's microphone and DAC.
         weights_in: ``flash``, or ``ram`` to copy the weights there at start-up; ``auto`` does so
             where the flash is slow.
+        fuse: Whether the aot runtime joins operators.
         compile: Whether to compile and run the image; otherwise only the project is made.
     """
 
@@ -81,6 +82,7 @@ class BuildRequest:
     kernels: str = "auto"
     app: str = "uart"
     weights_in: str = "auto"
+    fuse: bool = True
     compile: bool = True
 
     @property
@@ -159,6 +161,7 @@ def build(request: BuildRequest, reporter: Reporter) -> BuildOutcome:
         kernels=request.kernels,
         app=request.app,
         weights_in=request.weights_in,
+        fuse=request.fuse,
         cmsis_nn_dir=_folder_of(CMSIS_NN_VARIABLE),
     )
     folder = request.folder
@@ -481,7 +484,7 @@ def _cycles(parts: _Parts) -> CycleEstimate:
     macs = model.metadata.macs_per_frame
     if parts.proof is not None:
         cycles = from_instructions(parts.proof.frame.mean, macs, mcu)
-    elif parts.runtime == "aot":
+    elif parts.runtime == "aot" and parts.project.options.fuse:
         cycles = planned_cycles(model, parts.target, parts.project.options.kernels)
     else:
         cycles = from_macs(macs, mcu)
@@ -543,5 +546,6 @@ def _build_command(request: BuildRequest, report: Mapping[str, Any]) -> str:
         words += f" --weights FILE --segment-frames {report['segment_frames']}"
     words += f" --quant {report['quant']} --runtime {report['runtime']}"
     words = words if request.app == "uart" else f"{words} --app {request.app}"
-    chosen = request.weights_in
-    return words if chosen == "auto" else f"{words} --weights-in {chosen}"
+    if request.weights_in != "auto":
+        words += f" --weights-in {request.weights_in}"
+    return words if request.fuse else f"{words} --no-fuse"

@@ -54,6 +54,11 @@ if TYPE_CHECKING:
     "the flash is slow.",
 )
 @click.option(
+    "--no-fuse",
+    is_flag=True,
+    help="One kernel of the aot runtime per operator, nothing joined: to see what that saves.",
+)
+@click.option(
     "-o", "--output", type=PATH, metavar="DIR", help="Folder; default build/<model>-<target>."
 )
 @click.option("--no-compile", is_flag=True, help="Write the project only.")
@@ -71,6 +76,7 @@ def command(
     kernels: str,
     app: str,
     weights_in: str,
+    no_fuse: bool,
     output: Path | None,
     no_compile: bool,
 ) -> int:
@@ -92,6 +98,7 @@ def command(
         kernels=kernels,
         app=app,
         weights_in=weights_in,
+        fuse=not no_fuse,
         compile=not no_compile,
     )
     outcome = build(request, session.reporter)

@@ -214,6 +214,19 @@ def test_project_alone(built: BuildOutcome, tmp_path: Path) -> None:
     assert main(["run", str(out), "--input", "examples/noisy.wav"]) != 0
 
 
+def test_without_fusing_every_operator_is_a_layer(built: BuildOutcome, tmp_path: Path) -> None:
+    out = tmp_path / "single"
+    command = ["build", "--target", "stm32h7", "--no-fuse", "--no-compile", "-o", str(out)]
+    assert main(command) == 0
+    single = json.loads((out / "build.json").read_text())
+    layers = single["runtime_report"]["layers"]
+    assert len(layers) > len(built.folder.record["runtime_report"]["layers"])
+    assert not any("," in layer["origin"] for layer in layers)
+    assert any("--no-fuse" in command for command in single["commands"])
+    # What was counted of other networks is of joined operators.
+    assert "counted" not in single["report"]["cycles_per_frame"]["method"]
+
+
 def test_profile_and_compare(built: BuildOutcome, capsys: pytest.CaptureFixture[str]) -> None:
     folder = str(built.folder.path)
     assert main(["profile", folder, "--compare", folder, "--json"]) == 0

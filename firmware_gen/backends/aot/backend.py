@@ -57,20 +57,24 @@ class AotBackend:
         """Compile a model for a target, see :class:`firmware_gen.backends.base.Backend`."""
         kernels = choose_kernels(target, options.kernels)
         if kernels != CMSIS_NN:
-            return compile_model(model, kernels, EMITTERS[kernels])
+            return compile_model(model, kernels, EMITTERS[kernels], fuse=options.fuse)
         library = find_cmsis_nn(options.cmsis_nn_dir)
         ours = EMITTERS[choose_kernels(target, "auto")]
-        output = compile_model(model, kernels, cmsis_nn_emitter(ours, library))
+        emitter = cmsis_nn_emitter(ours, library)
+        output = compile_model(model, kernels, emitter, fuse=options.fuse)
         return replace(output, files={**output.files, **cmsis_nn_build_files()})
 
 
-def compile_model(model: QuantizedModel, kernels: str, emitter: type[Emitter]) -> BackendOutput:
+def compile_model(
+    model: QuantizedModel, kernels: str, emitter: type[Emitter], *, fuse: bool = True
+) -> BackendOutput:
     """Compile a model with a kernel set.
 
     Args:
         model: The integer model.
         kernels: Name of the kernel set, for the report.
         emitter: What writes the layers.
+        fuse: Whether operators are joined.
 
     Returns:
         Files and memory figures.
@@ -78,7 +82,7 @@ def compile_model(model: QuantizedModel, kernels: str, emitter: type[Emitter]) -
     Raises:
         UnsupportedOpError: An operator has no kernel.
     """
-    network = compile_network(model.graph, model.metadata, emitter)
+    network = compile_network(model.graph, model.metadata, emitter, fuse=fuse)
     files = {
         **network.files,
         CONFIG_PATH: config_header(model),
@@ -120,7 +124,7 @@ class CompiledNetwork:
 
 
 def compile_network(
-    graph: Graph, metadata: ModelMetadata, kernels: str | type[Emitter]
+    graph: Graph, metadata: ModelMetadata, kernels: str | type[Emitter], *, fuse: bool = True
 ) -> CompiledNetwork:
     """Compile a graph, without the constants of the front end.
 
@@ -128,6 +132,7 @@ def compile_network(
         graph: Subgraph 0 of the model.
         metadata: Which tensors are features, mask, phase and states.
         kernels: Name of one of our kernel sets, or what writes the layers.
+        fuse: Whether operators are joined; without, every operator is a kernel of its own.
 
     Returns:
         The C sources and what led to them.
@@ -138,16 +143,8 @@ def compile_network(
     """
     kind = EMITTERS[kernels] if isinstance(kernels, str) else kernels
     program = lower(graph, metadata)
-    fold_tables(program)
-    fuse_convolutions(program, kind.looks_up)
-    fuse_products(program, kind.multiplies)
-    fuse_rotations(program, kind.rotates)
-    fuse_attention(program, kind.attends)
-    fuse_norms(program, kind.norms)
-    fuse_moments(program, kind.takes_moments)
-    split_heads(program)
-    fuse_chains(program, kind.chains)
-    share_roots(program)
+    if fuse:
+        _fuse(program, kind)
     layout = arrange(program)
     draft = kind(layout, plan_memory(layout, {}), Source(keeps_text=False))
     draft.run()
@@ -162,6 +159,20 @@ def compile_network(
         **kernel_sources(source.kernels, source.headers),
     }
     return CompiledNetwork(files, layout, plan, source)
+
+
+def _fuse(program: Program, kind: type[Emitter]) -> None:
+    """Join operators as far as a kernel set has kernels for them, in place."""
+    fold_tables(program)
+    fuse_convolutions(program, kind.looks_up)
+    fuse_products(program, kind.multiplies)
+    fuse_rotations(program, kind.rotates)
+    fuse_attention(program, kind.attends)
+    fuse_norms(program, kind.norms)
+    fuse_moments(program, kind.takes_moments)
+    split_heads(program)
+    fuse_chains(program, kind.chains)
+    share_roots(program)
 
 
 def _check_scratch(

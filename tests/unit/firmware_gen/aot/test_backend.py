@@ -46,6 +46,18 @@ def test_same_input_same_bytes_and_only_used_kernels() -> None:
     )
 
 
+def test_operators_are_joined_unless_asked_not_to() -> None:
+    b = GraphBuilder(1)
+    x = b.input((1, 1, 8, 4))
+    model = b.model(b.unary("ELU", b.conv(x, 4)), b.requant(x))
+    joined, single = (
+        AotBackend().generate(model, TARGET, FirmwareOptions(fuse=fuse)) for fuse in (True, False)
+    )
+    assert len(single.report["layers"]) == len(joined.report["layers"]) + 1
+    assert "kernels/imse_table_s8.c" in single.files
+    assert FirmwareOptions(fuse=False).to_json()["fuse"] is False
+
+
 def test_unknown_operator_is_one_line_with_operator_and_tensor() -> None:
     with pytest.raises(UnsupportedOpError, match=r"FLOOR #0 't_1' has no kernel") as error:
         AotBackend().generate(_simple("FLOOR"), TARGET, FirmwareOptions())

@@ -43,8 +43,10 @@ MAKERS = [
 class Board:
     """A network on the emulated core, next to the interpreter."""
 
-    def __init__(self, model: QuantizedModel, folder: Path, kernels: str = "dsp") -> None:
-        network = compile_network(model.graph, model.metadata, kernels)
+    def __init__(
+        self, model: QuantizedModel, folder: Path, kernels: str = "dsp", *, fuse: bool = True
+    ) -> None:
+        network = compile_network(model.graph, model.metadata, kernels, fuse=fuse)
         files = {**network.files, "network/imse_network.h": network_header()}
         self.kernels = network.source.kernels
         self.m7 = M7(build(files, folder, ["imse_network_invoke", "imse_network_reset"]))

@@ -1,0 +1,67 @@
+"""What joining operators saves on an emulated Cortex-M7; the interpreter's bytes either way."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import test_m7
+import test_ops
+from aot_harness import GraphBuilder, TensorNode
+
+pytestmark = [
+    pytest.mark.emulator,
+    pytest.mark.skipif(
+        shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not installed"
+    ),
+]
+
+
+def _wide(b: GraphBuilder) -> TensorNode:
+    return b.requant(b.input((1, 16, 64, 16)), "int16", 0.0002, 0)
+
+
+def _moments(b: GraphBuilder) -> TensorNode:
+    x, one = _wide(b), (1, 1, 1, 16)
+    mean = b.op("MEAN", [x, b.ints([1, 2])], b.tensor(one, "int16", 0.0001), keepDims=True)
+    square = b.binary("SQUARED_DIFFERENCE", x, mean, scale=0.0006)
+    variance = b.tensor(one, "int16", 0.0004)
+    b.op("MEAN", [square, b.ints([1, 2])], variance, keepDims=True)
+    return b.binary("ADD", mean, variance, scale=0.0006)
+
+
+def _rotation(b: GraphBuilder) -> TensorNode:
+    x = _wide(b)
+    phases = b.rng.uniform(0, 6.3, (1, 1, 64, 16))
+    factors = [np.round(32767 * f(phases)).astype(np.int16) for f in (np.cos, np.sin)]
+    terms = [b.binary("MUL", x, b.constant(f, [1 / 32767]), scale=0.0002) for f in factors]
+    return b.requant(b.binary("ADD", *terms, scale=0.0003), "int8", 0.06)
+
+
+_ELEMENTS = 16 * 64 * 16
+CASES: dict[str, tuple[test_ops.Maker, int]] = {
+    "conv 1x1, prelu": (test_m7.COSTS["conv 1x1 with prelu"][0], 2 * _ELEMENTS),
+    "rotation by constant angles": (test_m7.COSTS["rotation"][0], _ELEMENTS),
+    "linear attention": (test_m7.COSTS["linear attention"][0], 4 * 64 * 8),
+    "layer norm, int16": (test_m7.COSTS["layer norm, int16, 16 channels"][0], _ELEMENTS),
+    "mean and variance over pixels, int16": (_moments, _ELEMENTS),
+    "two products, sum, change to int8, int16": (_rotation, _ELEMENTS),
+}
+"""Operators that are joined, and elements of their result; the last but one: of their operand."""
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_joined_operators_take_fewer_instructions(name: str, tmp_path: Path) -> None:
+    make, elements = CASES[name]
+    b = GraphBuilder(1)
+    y = make(b)
+    assert b.features is not None
+    model = b.model(y, b.strided_slice(b.features, [0] * 4, [1] * 4))
+    single, joined = (
+        test_m7.Board(model, tmp_path / str(fuse), fuse=fuse).frame(np.random.default_rng(0))
+        for fuse in (False, True)
+    )
+    print(f"{name}: {single / elements:.1f} as single operators, {joined / elements:.1f} joined")
+    assert joined < 0.9 * single
