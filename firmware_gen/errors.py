@@ -15,6 +15,12 @@ class OptionError(FirmwareError):
     exit_code = 2
 
 
+class LibraryNotFoundError(FirmwareError):
+    """A library that the firmware links is not where an environment variable is to say."""
+
+    exit_code = 3
+
+
 class ModelTooBigError(FirmwareError):
     """The firmware does not fit a memory of the target.
 

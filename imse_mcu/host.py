@@ -37,6 +37,8 @@ STATES_FILE = "states.npz"
 class ModelReferenceError(ImseMcuError):
     """The stored reference of a model is missing or damaged."""
 
+    exit_code = 2
+
 
 @dataclass(frozen=True, eq=False)
 class HostModel:

@@ -27,7 +27,6 @@ from imse_mcu.buildfolder import (
     BuildFolder,
     BuildFolderError,
 )
-from imse_mcu.core.errors import ImseMcuError
 from imse_mcu.core.files import atomic_dir, write_bytes, write_json, write_text
 from imse_mcu.core.progress import Reporter
 from imse_mcu.cycles import CycleEstimate, add_flash_reads, from_instructions, from_macs
@@ -168,6 +167,7 @@ def build(request: BuildRequest, reporter: Reporter) -> BuildOutcome:
     check_output(folder)
     if request.compile:
         check_tools()
+        _check_tflm(runtime)
     if runtime == "aot":
         check_kernels(target, options)
     find_platform(target)
@@ -320,6 +320,17 @@ def _keep_own_files(old: Path, new: Path) -> None:
         ) from error
 
 
+def _check_tflm(runtime: str) -> None:
+    """Refuses to compile the tflm runtime without TensorFlow Lite Micro."""
+    from firmware_gen.errors import LibraryNotFoundError
+
+    if runtime == "tflm" and not _folder_of("TFLM_DIR"):
+        raise LibraryNotFoundError(
+            "the tflm runtime needs TensorFlow Lite Micro, and TFLM_DIR is not set",
+            hint="set TFLM_DIR to a TFLM build, use --runtime aot, or add --no-compile",
+        )
+
+
 def _folder_of(variable: str) -> str:
     """Absolute path that an environment variable names, or nothing."""
     value = os.environ.get(variable, "")
@@ -334,11 +345,6 @@ def _compile(staging: Path, project: FirmwareProject, reporter: Reporter) -> Bui
     definitions = {"TFLM_DIR": tflm} if tflm else {}
     if project.options.cmsis_nn_dir and project.options.kernels == "cmsis-nn":
         definitions["CMSIS_NN_DIR"] = project.options.cmsis_nn_dir
-    if project.runtime == "tflm" and not tflm:
-        raise ImseMcuError(
-            "the tflm runtime needs TensorFlow Lite Micro, and TFLM_DIR is not set",
-            hint="set TFLM_DIR to a TFLM build, use --runtime aot, or add --no-compile",
-        )
     with reporter.stage("compiling the firmware"):
         return compile_project(staging, project.target, plan=project.plan, definitions=definitions)
 

@@ -12,6 +12,8 @@ class QuantizeError(ImseMcuError):
 class ModelFileError(QuantizeError):
     """A .tflite file that cannot be read or lacks what imse-mcu needs in it."""
 
+    exit_code = 2
+
 
 class NotIntegerError(QuantizeError):
     """A graph that still computes in floating point somewhere."""

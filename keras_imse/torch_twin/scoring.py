@@ -55,7 +55,7 @@ class Scorer:
         )
         apply = map if self._pool is None else self._pool.map
         table = np.array(list(apply(_scores, *columns)))
-        metrics = {"si_sdr_db": float(np.mean(table[:, 0]))}
+        metrics = {"si_sdr_db": mean_of_known(list(table[:, 0]))}
         if self.with_pesq:
             metrics["pesq_wb"] = mean_of_known(list(table[:, 1]))
         return metrics

@@ -217,7 +217,7 @@ class ImseTrainer:
             )
             pesqs.append(validation_pesq(clean, enhanced, self.audio.sample_rate_hz))
             ratios.append(si_sdr_db(clean, enhanced))
-        return {"pesq_wb": mean_of_known(pesqs), "si_sdr_db": float(np.mean(ratios))}
+        return {"pesq_wb": mean_of_known(pesqs), "si_sdr_db": mean_of_known(ratios)}
 
     def _network(self, features: Array) -> dict[str, Array]:
         outputs = self._infer(tf.constant(features))

@@ -9,7 +9,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 import tf_keras
 
@@ -163,7 +162,7 @@ class Trainer:
             enhanced = self._enhance(noisy)
             pesqs.append(validation_pesq(clean, enhanced, self.frontend.sample_rate_hz))
             ratios.append(si_sdr_db(clean, enhanced))
-        return {"pesq_wb": mean_of_known(pesqs), "si_sdr_db": float(np.mean(ratios))}
+        return {"pesq_wb": mean_of_known(pesqs), "si_sdr_db": mean_of_known(ratios)}
 
     def _fraction_done(self) -> float:
         return self.config.fraction_done(int(self.step), float(self.elapsed_s))

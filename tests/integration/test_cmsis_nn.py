@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from firmware_gen.backends.errors import BackendError
-from firmware_gen.errors import ToolchainError
+from firmware_gen.errors import LibraryNotFoundError, ToolchainError
 from imse_mcu.core.progress import Reporter
 from imse_mcu.pipeline import BuildOutcome, BuildRequest, build
 
@@ -47,16 +46,19 @@ def test_no_folder_is_said_before_anything_takes_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("CMSIS_NN_DIR", raising=False)
-    with pytest.raises(BackendError, match="and CMSIS_NN_DIR is not set") as error:
+    with pytest.raises(LibraryNotFoundError, match="and CMSIS_NN_DIR is not set") as error:
         build(request(tmp_path / "fw"), Reporter(enabled=False))
     assert "set CMSIS_NN_DIR" in error.value.hint
+    assert error.value.exit_code == 3
 
 
 def test_a_folder_without_cmsis_nn_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CMSIS_NN_DIR", str(tmp_path))
-    with pytest.raises(BackendError, match="is not CMSIS-NN: it has no Include/arm_nnfunctions.h"):
+    with pytest.raises(
+        LibraryNotFoundError, match="is not CMSIS-NN: it has no Include"
+    ):
         build(request(tmp_path / "fw"), Reporter(enabled=False))
 
 
@@ -64,7 +66,7 @@ def test_headers_without_sources_are_named(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "Include").mkdir()
     (tmp_path / "Include" / "arm_nnfunctions.h").touch()
     monkeypatch.setenv("CMSIS_NN_DIR", str(tmp_path))
-    with pytest.raises(BackendError, match="has no arm_convolve_wrapper_s8 under Source"):
+    with pytest.raises(LibraryNotFoundError, match="has no arm_convolve_wrapper_s8 under Source"):
         build(request(tmp_path / "fw"), Reporter(enabled=False))
 
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from firmware_gen.backends.errors import BackendError
 from firmware_gen.backends.kernel_files import csrc
+from firmware_gen.errors import LibraryNotFoundError
 
 VARIABLE = "CMSIS_NN_DIR"
 """Environment variable with the folder."""
@@ -54,16 +54,16 @@ def find_cmsis_nn(folder: str) -> CmsisNn:
         What it offers.
 
     Raises:
-        BackendError: Nothing is set, or the folder is no CMSIS-NN.
+        LibraryNotFoundError: Nothing is set, or the folder is no CMSIS-NN.
     """
     if not folder:
-        raise BackendError(
+        raise LibraryNotFoundError(
             f"the cmsis-nn kernels need Arm's CMSIS-NN, and {VARIABLE} is not set",
             hint=f"set {VARIABLE} to a CMSIS-NN with Include and Source, or use --kernels auto",
         )
     root = Path(folder)
     if not (root / _HEADER).is_file():
-        raise BackendError(
+        raise LibraryNotFoundError(
             f"{VARIABLE}='{folder}' is not CMSIS-NN: it has no {_HEADER.as_posix()}",
             hint="give the folder that holds Include and Source of CMSIS-NN",
         )
@@ -72,7 +72,7 @@ def find_cmsis_nn(folder: str) -> CmsisNn:
         text = source.read_text("utf-8", errors="replace")
         functions.update({found[1]: found[0] for found in _FUNCTION.finditer(text)})
     if _NEEDED not in functions:
-        raise BackendError(
+        raise LibraryNotFoundError(
             f"{VARIABLE}='{folder}' has no {_NEEDED} under Source",
             hint="take CMSIS-NN 4.0.0 or newer, with its sources",
         )

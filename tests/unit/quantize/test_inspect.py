@@ -86,6 +86,7 @@ def test_truncated_files_are_refused_in_one_line(quantized, fraction):
     cut = quantized.tflite[: int(len(quantized.tflite) * fraction)]
     with pytest.raises(ModelFileError) as caught:
         read_graph(cut, source="cut.tflite")
+    assert caught.value.exit_code == 2
     assert "cut.tflite" in caught.value.message
     assert "\n" not in caught.value.message
 

@@ -286,6 +286,20 @@ def test_missing_compiler_names_the_package_before_any_work(
     assert "quantizing" not in text
 
 
+@pytest.mark.parametrize(
+    ("option", "variable"),
+    [("--runtime=tflm", "TFLM_DIR"), ("--kernels=cmsis-nn", "CMSIS_NN_DIR")],
+)
+def test_a_library_that_is_not_set_is_status_3_before_any_work(
+    capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str, variable: str
+) -> None:
+    monkeypatch.delenv("TFLM_DIR", raising=False)
+    monkeypatch.delenv("CMSIS_NN_DIR", raising=False)
+    command = ["build", "--target", "stm32h7", option, "-o", str(tmp_path / "out")]
+    text = refuse(capsys, command, f"{variable} is not set", f"set {variable} to", status=3)
+    assert "quantizing" not in text
+
+
 def test_pairs_that_do_not_pair(capsys: Capture, tmp_path: Path, noisy: Path) -> None:
     clean, other = tmp_path / "clean", tmp_path / "other"
     clean.mkdir()
