@@ -56,9 +56,7 @@ def test_a_folder_without_cmsis_nn_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CMSIS_NN_DIR", str(tmp_path))
-    with pytest.raises(
-        LibraryNotFoundError, match="is not CMSIS-NN: it has no Include"
-    ):
+    with pytest.raises(LibraryNotFoundError, match="is not CMSIS-NN: it has no Include"):
         build(request(tmp_path / "fw"), Reporter(enabled=False))
 
 
