@@ -23,6 +23,7 @@ from firmware_gen.backends.aot.norms import fuse_moments, fuse_norms
 from firmware_gen.backends.aot.program_source import network_header_text, network_source
 from firmware_gen.backends.aot.rotations import fuse_rotations
 from firmware_gen.backends.aot.source import Source
+from firmware_gen.backends.aot.wide_rotations import fuse_wide_rotations
 from firmware_gen.backends.base import BackendMemory, BackendOutput
 from firmware_gen.backends.config_header import CONFIG_PATH, config_header
 from firmware_gen.backends.errors import BackendError
@@ -167,6 +168,7 @@ def _fuse(program: Program, kind: type[Emitter]) -> None:
     fuse_convolutions(program, kind.looks_up)
     fuse_products(program, kind.multiplies)
     fuse_rotations(program, kind.rotates)
+    fuse_wide_rotations(program, kind.rotates_wide)
     fuse_attention(program, kind.attends)
     fuse_norms(program, kind.norms)
     fuse_moments(program, kind.takes_moments)

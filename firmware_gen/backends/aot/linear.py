@@ -54,9 +54,9 @@ def sum_form(node: Binary, a: Value, b: Value, y: Value, unit: int = 1) -> SumFo
         return None
     left = multipliers.left_shift(y)
     sign = -1 if node.kind == "sub" else 1
-    first = _multiply((_INT8 - a.zero_point) << left, node.a)
-    second = sign * _multiply((_INT8 - b.zero_point) << left, node.b)
-    total = _multiply(first[:, None] + second[None, :], node.out)
+    first = multiply_array((_INT8 - a.zero_point) << left, node.a)
+    second = sign * multiply_array((_INT8 - b.zero_point) << left, node.b)
+    total = multiply_array(first[:, None] + second[None, :], node.out)
     expected = np.clip(total + y.zero_point, -128, 127)
     exact = _real(node.a) * _real(node.out) * 2.0 ** (left + _FACTOR_BITS)
     for nudge in _NUDGES:
@@ -87,8 +87,16 @@ def _real(factor: Multiplier) -> float:
     return factor[0] * 2.0 ** (factor[1] - 31)
 
 
-def _multiply(values: np.ndarray, factor: Multiplier) -> np.ndarray:
-    """The interpreter's multiplication, on arrays of int64 that hold 32-bit values."""
+def multiply_array(values: np.ndarray, factor: Multiplier) -> np.ndarray:
+    """The interpreter's multiplication on arrays.
+
+    Args:
+        values: int64 that hold 32-bit values.
+        factor: The multiplier.
+
+    Returns:
+        The rounded products, int64.
+    """
     mantissa, shift = factor
     left, right = max(shift, 0), max(-shift, 0)
     wide = ((values << left) + (1 << 31)) % (1 << 32) - (1 << 31)

@@ -392,6 +392,51 @@ class Rotate(Node):
     result: Binary
 
 
+@dataclass(frozen=True, eq=False)
+class Turn:
+    """How one pair of neighbouring channels is rotated.
+
+    Attributes:
+        axis: Axis by whose index the angle goes, 1 or 2.
+        plain: What is multiplied by the cosine, for inputs -128 … 127.
+        cosines: Quantized cosines by index.
+        sines: Quantized sines by index.
+        straight: Product of a value and the cosine.
+        again: Constant that the straight product is multiplied by, and the multiplier; or None.
+        crossed: Product of its neighbour and the sine.
+        share: Multiplier of the crossed product in the sum that gathers the two axes.
+    """
+
+    axis: int
+    plain: tuple[int, ...]
+    cosines: tuple[int, ...]
+    sines: tuple[int, ...]
+    straight: Binary
+    again: tuple[int, Multiplier] | None
+    crossed: Binary
+    share: Multiplier
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class WideRotate(Node):
+    """Rotation of pairs of neighbouring channels by the index of a row or column, int8 to int16.
+
+    The input is int8 ``(1, rows, columns, channels)``.
+
+    Attributes:
+        turned: What is multiplied by the sine, for inputs -128 … 127 of the neighbour; where the
+            result is an even channel, and where it is an odd one.
+        turns: Per pair of channels, over and over.
+        joined: Sum that gathers the crossed products of the two axes, one of which is 0.
+        result: Sum of straight and crossed product, in this order.
+    """
+
+    turned: tuple[tuple[int, ...], tuple[int, ...]]
+    turns: tuple[Turn, ...]
+    joined: Binary
+    result: Binary
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Reshape(Node):
     """The same elements in another shape."""

@@ -18,6 +18,7 @@ from firmware_gen.backends.aot.nodes import (
     RowNorm,
     Slice,
     Table,
+    WideRotate,
 )
 
 _MOVABLE = (
@@ -32,6 +33,7 @@ _MOVABLE = (
     Rotate,
     RowNorm,
     Table,
+    WideRotate,
 )
 _VIEWS = (Reshape, Slice)
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from firmware_gen.backends.aot.emit.dsp_norms import NormLayers
 from firmware_gen.backends.aot.emit.dsp_packing import (
     FULL_RANGE,
     SUM_LIMIT,
     pack_angles,
     scale_parameters,
 )
+from firmware_gen.backends.aot.emit.dsp_wide_attention import WideAttentionLayers
 from firmware_gen.backends.aot.linear import SumForm, sum_form
 from firmware_gen.backends.aot.loops import Loop, collapse
 from firmware_gen.backends.aot.nodes import Attend, Binary, MatMul, Program, Rotate
@@ -24,7 +24,7 @@ from firmware_gen.backends.errors import UnsupportedOpError
 _UNIT = 256  # the kernel of a rotation has 8 fraction bits less in the factor of its sum
 
 
-class AttentionLayers(NormLayers):
+class AttentionLayers(WideAttentionLayers):
     """Linear attention and rotations on int8 values."""
 
     @staticmethod

@@ -34,6 +34,7 @@ from firmware_gen.backends.aot.nodes import (
     Table,
     Transpose,
     WideLogistic,
+    WideRotate,
 )
 from firmware_gen.backends.aot.source import Source
 
@@ -70,6 +71,7 @@ class Emitter(ConvolutionLayers, ElementwiseLayers, SumLayers, MoveLayers):
             Table: self.table,
             Transpose: self.transpose,
             WideLogistic: self.wide_logistic,
+            WideRotate: self.wide_rotate,
         }
 
     @staticmethod
@@ -103,6 +105,12 @@ class Emitter(ConvolutionLayers, ElementwiseLayers, SumLayers, MoveLayers):
         return False
 
     @staticmethod
+    def rotates_wide(program: Program, node: WideRotate) -> bool:
+        """Whether there is a kernel of a rotation of int16 values."""
+        del program, node
+        return False
+
+    @staticmethod
     def norms(program: Program, node: RowNorm) -> bool:
         """Whether there is a kernel of a norm."""
         del program, node
@@ -128,6 +136,10 @@ class Emitter(ConvolutionLayers, ElementwiseLayers, SumLayers, MoveLayers):
 
     def rotate(self, node: Rotate) -> list[str]:
         """A rotation; only of kernel sets that accept it."""
+        raise NotImplementedError(node.label)
+
+    def wide_rotate(self, node: WideRotate) -> list[str]:
+        """A rotation of int16 values; only of kernel sets that accept it."""
         raise NotImplementedError(node.label)
 
     def row_norm(self, node: RowNorm) -> list[str]:

@@ -18,9 +18,9 @@ static inline int32_t upper(uint32_t first, uint32_t second) {
   return (int32_t)((first >> 16) | (second & 0xFFFF0000u));
 }
 
-static inline int16_t rounded(const imse_matmul_s16_dsp_t *p, int64_t sum) {
-  const int32_t high = (int32_t)((sum * p->factor) >> 32);
-  return (int16_t)imse_ssat16((high + (1 << (p->shift - 1))) >> p->shift);
+static inline int16_t rounded(int32_t factor, int32_t shift, int64_t sum) {
+  const int32_t high = (int32_t)((sum * factor) >> 32);
+  return (int16_t)imse_ssat16((high + (1 << (shift - 1))) >> shift);
 }
 
 /* Two rows times two columns. */
@@ -48,11 +48,13 @@ static inline void block(const imse_matmul_s16_dsp_t *p, const int16_t *a, const
     a += across ? 2 * next : 2;
     b += 2 * b_row;
   }
+  const int32_t factor = p->factor;
+  const int32_t shift = p->shift;
   int16_t *const below = out + p->out_row;
-  out[0] = rounded(p, s00);
-  out[1] = rounded(p, s01);
-  below[0] = rounded(p, s10);
-  below[1] = rounded(p, s11);
+  out[0] = rounded(factor, shift, s00);
+  out[1] = rounded(factor, shift, s01);
+  below[0] = rounded(factor, shift, s10);
+  below[1] = rounded(factor, shift, s11);
 }
 
 void imse_matmul_s16_dsp(const imse_matmul_s16_dsp_t *p, const int16_t *a, const int16_t *b,

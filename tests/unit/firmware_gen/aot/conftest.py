@@ -13,6 +13,7 @@ _NAMES = [
     "op_sums",
     "op_moves",
     "op_fused",
+    "op_wide_attention",
     "op_all_values",
     "test_ops",
     "test_streaming",

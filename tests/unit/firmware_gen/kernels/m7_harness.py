@@ -26,6 +26,7 @@ FLAGS = [
     "-mfpu=fpv5-d16",
     "-O2",
     "-std=c99",
+    "-fno-strict-aliasing",
     "-Wall",
     "-Wextra",
     "-Werror",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import op_wide_attention
 import pytest
 import test_ops
 from aot_harness import GraphBuilder, TensorNode
@@ -253,6 +254,10 @@ def _rotation(b: GraphBuilder) -> TensorNode:
     return b.binary("ADD", first, second, 0.031, 0)
 
 
+def _wide_rotation(b: GraphBuilder) -> TensorNode:
+    return op_wide_attention.wide_rotated(b, rows=16, columns=64, heads=2, pairs=4)
+
+
 def _attention(b: GraphBuilder) -> TensorNode:
     """Four heads of 64 rows and 8 channels."""
     heads, rows, depth = 4, 64, 8
@@ -320,6 +325,7 @@ COSTS = {
     "logistic, int16": (_wide_function("LOGISTIC"), "_widelogistic", _ELEMENTS, 26.0),
     "rsqrt, int16": (_wide_function("RSQRT"), "_reciprocalroot", _ELEMENTS, 72.0),
     "rotation": (_rotation, "_rotate", _ELEMENTS, 20.5),
+    "rotation, int16": (_wide_rotation, "_widerotate", _ELEMENTS, 52.5),
     "linear attention": (_attention, "_attend", 4 * 64 * 8, 50.0),
     "div": (_quotient, "_div", _ELEMENTS, 23.0),
     "maximum": (_maximum, "_maximum", _ELEMENTS, 1.9),

@@ -1,0 +1,83 @@
+"""Parts of linear attention on int16 values."""
+
+from __future__ import annotations
+
+import numpy as np
+from aot_harness import GraphBuilder, TensorNode
+
+
+def _angles(
+    b: GraphBuilder, rows: int, columns: int, heads: int, pairs: int
+) -> tuple[TensorNode, TensorNode, TensorNode, TensorNode]:
+    """Cosines and sines by row and by column, half of the pairs each."""
+    r = b.rng
+    steps = 10000.0 ** -r.uniform(0, 1.2, pairs)
+    steps[0] = 3.0
+    by_row = np.arange(pairs) < pairs // 2
+    constants = []
+    for function, scale in ((np.cos, 1 / 32767), (np.sin, float(r.uniform(0.9, 1.2)) / 32767)):
+        for turned, shape in ((by_row, (1, rows, 1, -1)), (~by_row, (1, 1, columns, -1))):
+            indices = np.arange(max(shape[1], shape[2]))[:, None]
+            values = function(indices * steps * turned) / scale
+            values = np.repeat(np.clip(np.round(values), -32767, 32767), 2, axis=1)
+            data = np.tile(values, (1, heads)).astype(np.int16).reshape(shape)
+            constants.append(b.constant(data, [scale]))
+    return constants[0], constants[1], constants[2], constants[3]
+
+
+def turned_neighbours(b: GraphBuilder, x: TensorNode) -> TensorNode:
+    """Neighbouring channels swapped, one of them with another sign."""
+    y = b.conv(x, x.shape[3])
+    weights, biases = b.ops[-1].inputs[1:]
+    assert weights is not None
+    assert biases is not None
+    channels = np.arange(x.shape[3])
+    data = np.zeros(weights.shape, np.int8)
+    data[channels, 0, 0, channels ^ 1] = np.where(channels % 2, 127, -127)
+    weights.data, weights.scales = data, (1 / 127,) * len(channels)
+    bias = int(b.rng.integers(0, 20000))
+    biases.data = np.where(channels % 2, bias, -bias).astype(np.int32)
+    biases.scales = tuple(float(np.float32(x.scales[0] / 127)) for _ in channels)
+    y.scales = (float(np.float32(x.scales[0] * b.rng.uniform(1.0, 2.5))),)
+    return y
+
+
+def rotate(b: GraphBuilder, x: TensorNode, plain: TensorNode, pairs: int) -> TensorNode:
+    """A rotation by row and column of ``plain``, an int16 form of ``x``."""
+    r = b.rng
+    _, rows, columns, channels = x.shape
+    cosines = _angles(b, rows, columns, channels // (2 * pairs), pairs)
+    turned = b.requant(turned_neighbours(b, x), "int16", None, 0)
+    turned.scales = (float(np.float32(plain.scales[0] * r.uniform(0.5, 1.3))),)
+    order = 1 if r.integers(2) else -1
+
+    def scale_of(source: TensorNode, *changes: float) -> float:
+        return source.scales[0] * float(r.choice(changes))
+
+    straight = plain
+    for factor in cosines[:2][::order]:
+        straight = b.binary("MUL", straight, factor, scale_of(straight, 1, 1, 0.99, 1.0002))
+    crossed = [
+        b.binary("MUL", turned, factor, scale_of(turned, 0.6, 0.8, 1.1)) for factor in cosines[2:]
+    ]
+    scale = max(part.scales[0] for part in crossed) * float(r.choice([1, 1, 1.2]))
+    joined = b.binary("ADD", *crossed[:: int(r.choice([1, -1]))], scale=scale)
+    parts = (straight, joined)[:: int(r.choice([1, -1]))]
+    return b.binary("ADD", *parts, scale=max(straight.scales[0], scale) * float(r.uniform(0.8, 2)))
+
+
+def wide_rotated(
+    b: GraphBuilder, rows: int = 0, columns: int = 0, heads: int = 0, pairs: int = 0
+) -> TensorNode:
+    """A rotation of int16 values that come from int8 ones, one of its tables read twice."""
+    r = b.rng
+    rows, columns = rows or int(r.integers(2, 6)), columns or int(r.integers(2, 9))
+    heads, pairs = heads or int(r.integers(1, 4)), pairs or 2 * int(r.integers(1, 4))
+    x = b.input((1, rows, columns, 2 * pairs * heads))
+    x = b.requant(x, scale=0.03 * float(r.uniform(0.5, 1.0)))
+    plain = b.requant(x, "int16", x.scales[0] / 128 * float(r.uniform(0.7, 1.4)), 0)
+    if r.integers(2):
+        one = b.constant(r.integers(100, 3000, ()).astype("int16"), plain.scales)
+        plain = b.binary("ADD", plain, one, scale=plain.scales[0] * 1.3)
+    y = rotate(b, x, plain, pairs)
+    return b.binary("ADD", y, plain, scale=y.scales[0]) if r.integers(2) else y
