@@ -23,6 +23,7 @@ from firmware_gen.backends.aot.norms import fuse_moments, fuse_norms
 from firmware_gen.backends.aot.program_source import network_header_text, network_source
 from firmware_gen.backends.aot.rotations import fuse_rotations
 from firmware_gen.backends.aot.source import Source
+from firmware_gen.backends.aot.wide_heads import fuse_wide_attention
 from firmware_gen.backends.aot.wide_rotations import fuse_wide_rotations
 from firmware_gen.backends.base import BackendMemory, BackendOutput
 from firmware_gen.backends.config_header import CONFIG_PATH, config_header
@@ -175,6 +176,7 @@ def _fuse(program: Program, kind: type[Emitter]) -> None:
     split_heads(program)
     fuse_chains(program, kind.chains)
     share_roots(program)
+    fuse_wide_attention(program, kind.attends_wide)
 
 
 def _check_scratch(

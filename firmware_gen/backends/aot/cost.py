@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from firmware_gen.backends.aot.nodes import Attend, Convolution, MatMul, Node, Program
+from firmware_gen.backends.aot.nodes import Attend, Convolution, MatMul, Node, Program, WideAttend
 
 
 @dataclass(frozen=True)
@@ -60,4 +60,6 @@ def _macs(program: Program, node: Node) -> int:
     if isinstance(node, Attend):
         depth = program.values[node.inputs[1]].shape[-2]
         return outputs * depth + program.values[node.inputs[2]].elements
+    if isinstance(node, WideAttend):
+        return _macs(program, node.numerator) + _macs(program, node.normaliser)
     return 0

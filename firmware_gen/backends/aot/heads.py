@@ -39,12 +39,12 @@ def split_heads(program: Program) -> None:
     for position, node in enumerate(program.nodes):
         if not isinstance(node, MatMul) or node.transpose_b:
             continue
-        blocks = _blocks(program, producers.get(node.inputs[1]))
+        blocks = diagonal_blocks(program, producers.get(node.inputs[1]))
         if blocks > 1 and not node.transpose_a:
             program.nodes[position] = replace(node, blocks=blocks)
             continue
         readers = program.consumers(node.outputs[0])
-        needed = _blocks(program, readers[0]) if len(readers) == 1 else 1
+        needed = diagonal_blocks(program, readers[0]) if len(readers) == 1 else 1
         if needed > 1 and node.outputs[0] not in kept_values(program):
             program.nodes[position] = replace(node, needed_blocks=needed)
 
@@ -212,8 +212,13 @@ def _mask(program: Program, node: Node | None) -> Value | None:
     return None
 
 
-def _blocks(program: Program, node: Node | None) -> int:
-    """Number of blocks on the diagonal outside of which a product with a constant is 0."""
+def diagonal_blocks(program: Program, node: Node | None) -> int:
+    """Number of blocks on the diagonal outside of which a value is 0.
+
+    Args:
+        program: The program.
+        node: What gives the value: a product with a constant, or something else with one block.
+    """
     mask = _mask(program, node)
     if mask is None or mask.data is None:
         return 1

@@ -14,9 +14,10 @@ from firmware_gen.backends.aot.nodes import (
     Requantize,
     Rotate,
     Table,
+    WideAttend,
 )
 
-_ELEMENTWISE = (Attend, Binary, Chain, Prelu, Requantize, Rotate, Table)
+_ELEMENTWISE = (Attend, Binary, Chain, Prelu, Requantize, Rotate, Table, WideAttend)
 
 
 def write_in_place(layout: Layout) -> None:

@@ -438,6 +438,36 @@ class WideRotate(Node):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class WideAttend(Node):
+    """Linear attention of int16 values: ``a + z (a - mean)`` with ``a = numerator / z``.
+
+    Inputs are the queries ``(1, rows, channels)`` and the matrix ``(1, channels, channels)`` that
+    they are multiplied by, the plain queries ``(1, rows, channels)`` and the sums
+    ``(1, channels, heads)`` that give ``z``, and the mean ``(1, channels)``. Matrix and sums are 0
+    outside of the blocks of the heads.
+
+    Attributes:
+        numerator: Product of queries and matrix.
+        normaliser: Product of plain queries and sums.
+        root: ``1 / sqrt(z)``.
+        first: Product of numerator and root.
+        second: Product of that and the root.
+        away: Its difference to the mean.
+        weighted: Product of ``z`` and the difference.
+        result: Sum of ``second`` and ``weighted``.
+    """
+
+    numerator: MatMul
+    normaliser: MatMul
+    root: ReciprocalRoot
+    first: Binary
+    second: Binary
+    away: Binary
+    weighted: Binary
+    result: Binary
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Reshape(Node):
     """The same elements in another shape."""
 

@@ -18,6 +18,7 @@ from firmware_gen.backends.aot.nodes import (
     RowNorm,
     Slice,
     Table,
+    WideAttend,
     WideRotate,
 )
 
@@ -33,6 +34,7 @@ _MOVABLE = (
     Rotate,
     RowNorm,
     Table,
+    WideAttend,
     WideRotate,
 )
 _VIEWS = (Reshape, Slice)

@@ -14,7 +14,10 @@ typedef struct {
   int32_t a_col;
   int32_t b_row;
   int32_t out_row;
+  int32_t *scratch; /* where a is read across: IMSE_ACROSS_SCRATCH_S16 words */
 } imse_matmul_s16_dsp_t;
+
+enum { IMSE_ACROSS_SCRATCH_S16 = 384 };
 
 /* The columns of a lie behind each other: a_col is 1. */
 void imse_matmul_s16_dsp(const imse_matmul_s16_dsp_t *p, const int16_t *a, const int16_t *b,

@@ -18,8 +18,10 @@ static inline int32_t imse_root_one(const imse_multiplier_t *scale, int32_t valu
   if (value > 1) {
     const int32_t pairs = ((__builtin_clz((uint32_t)value) - 1) >> 1) - 1;
     const int32_t half_twice = (value << (2 * pairs)) >> 1;
-    int32_t twice = 1 << 29;
-    for (int32_t i = 0; i < 5; ++i) { /* Newton steps from 1 */
+    /* Newton steps from 1; of the first one, only this depends on the value. */
+    int32_t twice = ((3 << 24) - imse_smmulr(half_twice, 1 << 28)) * (1 << 4);
+#pragma GCC unroll 4
+    for (int32_t i = 0; i < 4; ++i) {
       const int32_t square = imse_smmulr(twice, twice >> 1);
       const int32_t cube = imse_smmulr(twice, square) * (1 << 6);
       const int32_t three_halves = imse_smmulr(twice, 3 << 27);

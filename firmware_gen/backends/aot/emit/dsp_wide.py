@@ -17,6 +17,8 @@ from firmware_gen.backends.aot.nodes import Binary, Convolution, MatMul, Multipl
 from firmware_gen.backends.aot.source import advance, looped, struct
 from firmware_gen.backends.fixedpoint import multiply
 
+_ACROSS_SCRATCH = 384  # IMSE_ACROSS_SCRATCH_S16
+
 
 class WideDspLayers(Emitter):
     """Convolutions, element-wise operators and matrix products of int16 values."""
@@ -135,27 +137,29 @@ class WideDspLayers(Emitter):
 
     def wide_product(self, node: MatMul, depth: int, cols: int) -> list[str] | None:
         """A matrix product of int16 values, or None."""
-        loops, strides = self.matmul_strides(node)
+        loops, places = self.matmul_strides(node)
+        strides: dict[str, object] = {**places}
         rows = self.value(node.outputs[0]).shape[-2]
-        if strides["b_col"] != 1:
+        if places["b_col"] != 1:
             return None
         if node.blocks > 1:
             depth, cols = depth // node.blocks, cols // node.blocks
-            steps = (cols, depth * strides["a_col"], depth * strides["b_row"] + cols)
+            steps = (cols, depth * places["a_col"], depth * places["b_row"] + cols)
             loops = (*loops, Loop(node.blocks, steps))
         elif node.needed_blocks > 1:
             rows, cols = rows // node.needed_blocks, cols // node.needed_blocks
-            steps = (rows * strides["out_row"] + cols, rows * strides["a_row"], cols)
+            steps = (rows * places["out_row"] + cols, rows * places["a_row"], cols)
             loops = (*loops, Loop(node.needed_blocks, steps))
         factor = wide_factor(node.out, depth)
         if factor is None or not depth % 2 == cols % 2 == rows % 2 == 0:
             return None
         del strides["b_col"]
         kernel = "imse_matmul_s16_dsp"
-        if strides["a_col"] != 1:
+        if places["a_col"] != 1:
             kernel = "imse_matmul_across_s16_dsp"
-            if strides["a_row"] != 1:
+            if places["a_row"] != 1:
                 return None
+            strides["scratch"] = self.scratch(_ACROSS_SCRATCH)
         members = {
             "factor": factor[0],
             "shift": factor[1],

@@ -8,22 +8,24 @@ from functools import cache
 import numpy as np
 
 from firmware_gen.backends.aot.emit.dsp_norms import NormLayers
-from firmware_gen.backends.aot.emit.dsp_packing import scale_parameters
+from firmware_gen.backends.aot.emit.dsp_packing import scale_parameters, wide_factor
+from firmware_gen.backends.aot.emit.dsp_wide import doubles
 from firmware_gen.backends.aot.linear import multiply_array
 from firmware_gen.backends.aot.loops import Loop
 from firmware_gen.backends.aot.multipliers import EXACT_HALF, RANGES
-from firmware_gen.backends.aot.nodes import Multiplier, Program, Turn, WideRotate
-from firmware_gen.backends.aot.source import advance, looped, struct
+from firmware_gen.backends.aot.nodes import Multiplier, Program, Turn, WideAttend, WideRotate
+from firmware_gen.backends.aot.source import advance, looped, multiplier, struct
 from firmware_gen.backends.errors import UnsupportedOpError
 
 _INT16 = np.arange(-32768, 32768, dtype=np.int64)
 _NEARLY_HALF = ((1 << 31) - 1, -1)  # has a right shift, and the same shares as EXACT_HALF
 _AGAIN, _JOINS, _SWAPPED = 1, 2, 4  # IMSE_ROTATE_…
+_HEAD, _HEAD_SCRATCH = 8, 44  # IMSE_HEAD_S16, IMSE_HEAD_SCRATCH_S16
 Scale = tuple[int, int, int]
 
 
 class WideAttentionLayers(NormLayers):
-    """Rotations of int16 values."""
+    """Linear attention and rotations of int16 values."""
 
     @staticmethod
     def rotates_wide(program: Program, node: WideRotate) -> bool:
@@ -71,6 +73,34 @@ class WideAttentionLayers(NormLayers):
             lines += looped(loops, [call])
         return lines
 
+    @staticmethod
+    def attends_wide(program: Program, node: WideAttend) -> bool:
+        return _attention(program, node) is not None
+
+    def wide_attend(self, node: WideAttend) -> list[str]:
+        """All rows and heads at once."""
+        y = node.outputs[0]
+        strides = [self.place(index).strides for index in (*node.inputs, y)]
+        query, matrix, plain, sums, mean, out = strides
+        if any(part[-1] != 1 for part in (query, matrix, plain, sums, out)):
+            raise UnsupportedOpError(f"aot runtime: {node.label} lies in parts of other tensors")
+        members = _attention(self.program, node)
+        assert members is not None  # noqa: S101 - accepted
+        sizes = {
+            "scratch": self.scratch(_HEAD_SCRATCH * node.numerator.blocks),
+            "heads": node.numerator.blocks,
+            "rows": self.value(y).shape[-2],
+            "query_pitch": query[-2],
+            "matrix_pitch": matrix[-2],
+            "plain_pitch": plain[-2],
+            "sums_pitch": sums[-2],
+            "mean_step": mean[-1],
+            "out_pitch": out[-2],
+        }
+        at = ", ".join(self.at(index) for index in (*node.inputs, y))
+        call = f"{self.source.kernel('imse_attend_s16_dsp')}(&p, {at});"
+        return [*struct("imse_attend_s16_dsp_t", {**members, **sizes}), call]
+
     def _wide_table(self, name: str, table: tuple[int, ...]) -> str:
         """A table at the result for 0."""
         constant = self.source.constant(f"{name}_{self.index:03d}", np.array(table, np.int16))
@@ -105,6 +135,56 @@ def _rotation(node: WideRotate, turn: Turn) -> dict[str, object] | None:
             return None
         members[name] = f"{{0, {', '.join(map(str, scale))}}}"
     return {**members, "steps": steps}
+
+
+def _attention(program: Program, node: WideAttend) -> dict[str, object] | None:
+    """Members of the kernel's parameters that say how it rounds; None where it does not suit."""
+    values = program.values
+    queries, matrix, plain, sums, mean = (values[index] for index in node.inputs)
+    heads = node.numerator.blocks
+    channels = heads * _HEAD
+    products, scaled = (node.numerator, node.normaliser), (node.first, node.second, node.weighted)
+    shapes = [value.shape for value in (matrix, plain, sums)]
+    binaries = (*scaled, node.away, node.result)
+    if (
+        queries.shape != (1, queries.shape[-2], channels)
+        or shapes != [(1, channels, channels), queries.shape, (1, channels, heads)]
+        or mean.shape[-1:] != (channels,)
+        or mean.elements != channels
+        or values[node.outputs[0]].shape != queries.shape
+        or any(part.transpose_a or part.transpose_b for part in products)
+        or any(values[index].data is not None for index in node.inputs)
+        or any(values[i].dtype != "int16" for i in (*node.inputs, *node.outputs))
+        or any((part.low, part.high) != RANGES["int16"] for part in binaries)
+    ):
+        return None
+    away, result = node.away, node.result
+    attended = result.inputs.index(node.second.outputs[0])
+    sum_shares = (result.a, result.b)[:: 1 if attended == 0 else -1]
+    weighted = scale_parameters(node.weighted.out, 0)
+    if sum_shares[1] != EXACT_HALF or weighted is None or not doubles(weighted, node.weighted.out):
+        return None
+    members: dict[str, object] = {}
+    for name, product in zip(("numerator", "normaliser"), products, strict=True):
+        factor = wide_factor(product.out, channels)
+        if factor is None or not 1 <= factor[1] <= 31:
+            return None
+        members[name] = f"{{{factor[0]}, {1 << (factor[1] - 1)}, {factor[1]}}}"
+    scales = {
+        "first": scale_parameters(node.first.out, 0),
+        "second": scale_parameters(node.second.out, 0),
+        "away_share": share_scale(away.a),
+        "mean_share": share_scale(away.b),
+        "away": scale_parameters(away.out, 0),
+        "weighted": weighted,
+        "sum_share": share_scale(sum_shares[0]),
+        "sum": scale_parameters(result.out, 0),
+    }
+    for name, scale in scales.items():
+        if scale is None:
+            return None
+        members[name] = f"{{0, {', '.join(map(str, scale))}}}"
+    return {**members, "root": multiplier(node.root.out)}
 
 
 def share_scale(factor: Multiplier) -> Scale | None:

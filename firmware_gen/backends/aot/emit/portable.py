@@ -33,6 +33,7 @@ from firmware_gen.backends.aot.nodes import (
     Slice,
     Table,
     Transpose,
+    WideAttend,
     WideLogistic,
     WideRotate,
 )
@@ -70,6 +71,7 @@ class Emitter(ConvolutionLayers, ElementwiseLayers, SumLayers, MoveLayers):
             Slice: self.slice,
             Table: self.table,
             Transpose: self.transpose,
+            WideAttend: self.wide_attend,
             WideLogistic: self.wide_logistic,
             WideRotate: self.wide_rotate,
         }
@@ -95,6 +97,12 @@ class Emitter(ConvolutionLayers, ElementwiseLayers, SumLayers, MoveLayers):
     @staticmethod
     def attends(program: Program, node: Attend) -> bool:
         """Whether there is a kernel of linear attention."""
+        del program, node
+        return False
+
+    @staticmethod
+    def attends_wide(program: Program, node: WideAttend) -> bool:
+        """Whether there is a kernel of linear attention on int16 values."""
         del program, node
         return False
 
@@ -136,6 +144,10 @@ class Emitter(ConvolutionLayers, ElementwiseLayers, SumLayers, MoveLayers):
 
     def rotate(self, node: Rotate) -> list[str]:
         """A rotation; only of kernel sets that accept it."""
+        raise NotImplementedError(node.label)
+
+    def wide_attend(self, node: WideAttend) -> list[str]:
+        """Linear attention on int16 values; only of kernel sets that accept it."""
         raise NotImplementedError(node.label)
 
     def wide_rotate(self, node: WideRotate) -> list[str]:

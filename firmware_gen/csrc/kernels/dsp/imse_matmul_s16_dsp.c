@@ -25,27 +25,25 @@ static inline int16_t rounded(int32_t factor, int32_t shift, int64_t sum) {
 
 /* Two rows times two columns. */
 static inline void block(const imse_matmul_s16_dsp_t *p, const int16_t *a, const int16_t *b,
-                         int16_t *out, int32_t across) {
-  const int32_t next = across ? p->a_col : p->a_row;
+                         int16_t *out) {
+  const int32_t a_row = p->a_row;
   const int32_t b_row = p->b_row;
   int64_t s00 = 0;
   int64_t s01 = 0;
   int64_t s10 = 0;
   int64_t s11 = 0;
   for (int32_t k = p->depth; k > 0; k -= 2) {
-    const uint32_t first = two(a);
-    const uint32_t second = two(a + next);
+    const int32_t x0 = (int32_t)two(a);
+    const int32_t x1 = (int32_t)two(a + a_row);
     const uint32_t even = two(b);
     const uint32_t odd = two(b + b_row);
-    const int32_t x0 = across ? lower(first, second) : (int32_t)first;
-    const int32_t x1 = across ? upper(first, second) : (int32_t)second;
     const int32_t w0 = lower(even, odd);
     const int32_t w1 = upper(even, odd);
     s00 = imse_smlald(x0, w0, s00);
     s01 = imse_smlald(x0, w1, s01);
     s10 = imse_smlald(x1, w0, s10);
     s11 = imse_smlald(x1, w1, s11);
-    a += across ? 2 * next : 2;
+    a += 2;
     b += 2 * b_row;
   }
   const int32_t factor = p->factor;
@@ -61,16 +59,7 @@ void imse_matmul_s16_dsp(const imse_matmul_s16_dsp_t *p, const int16_t *a, const
                          int16_t *out) {
   for (int32_t i = 0; i < p->rows; i += 2) {
     for (int32_t j = 0; j < p->cols; j += 2) {
-      block(p, a + i * p->a_row, b + j, out + i * p->out_row + j, 0);
-    }
-  }
-}
-
-void imse_matmul_across_s16_dsp(const imse_matmul_s16_dsp_t *p, const int16_t *a, const int16_t *b,
-                                int16_t *out) {
-  for (int32_t i = 0; i < p->rows; i += 2) {
-    for (int32_t j = 0; j < p->cols; j += 2) {
-      block(p, a + i, b + j, out + i * p->out_row + j, 1);
+      block(p, a + i * p->a_row, b + j, out + i * p->out_row + j);
     }
   }
 }

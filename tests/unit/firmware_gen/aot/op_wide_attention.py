@@ -81,3 +81,52 @@ def wide_rotated(
         plain = b.binary("ADD", plain, one, scale=plain.scales[0] * 1.3)
     y = rotate(b, x, plain, pairs)
     return b.binary("ADD", y, plain, scale=y.scales[0]) if r.integers(2) else y
+
+
+def wide_attended(b: GraphBuilder, rows: int = 0, heads: int = 0) -> TensorNode:
+    """Linear attention over masked heads of 8 channels, from the queries on."""
+    r = b.rng
+    rows, heads = rows or int(r.integers(1, 12)), heads or int(r.integers(2, 5))
+    channels = 8 * heads
+    shapes = [(1, rows, channels)] * 2 + [(1, channels, n) for n in (channels, 1)] + [(1, channels)]
+    sizes = [int(np.prod(shape)) for shape in shapes]
+    parts = b.split(b.input((1, 1, 1, sum(sizes))), sizes, 3)
+    parts = [b.reshape(part, shape) for part, shape in zip(parts, shapes, strict=True)]
+    query, matrix, mean = (b.requant(parts[i], "int16", 0.0002, 0) for i in (0, 2, 4))
+    plain, sums = (  # positive, as the interpreter has roots of such values only
+        b.requant(
+            b.op("LOGISTIC", [parts[i]], b.tensor(parts[i].shape, scale=1 / 256, point=-128)),
+            "int16",
+            float(r.uniform(0.5, 1)) / 16000,
+            0,
+        )
+        for i in (1, 3)
+    )
+    blocks = np.kron(np.eye(heads), np.ones((8, 8)))
+
+    def masked(x: TensorNode, scale: float) -> TensorNode:
+        mask = b.constant((blocks * int(r.integers(5000, 32767))).astype("int16"), [1 / 20000])
+        return b.binary("MUL", *(x, mask)[:: int(r.choice([1, -1]))], scale=scale)
+
+    def product(first: TensorNode, second: TensorNode, levels: float) -> TensorNode:
+        scale = first.scales[0] * second.scales[0] * levels * float(r.uniform(0.3, 3))
+        y = b.tensor((1, rows, channels), "int16", scale)
+        return b.op("BATCH_MATMUL", [first, second], y, adjX=False, adjY=False)
+
+    def times(first: TensorNode, second: TensorNode, levels: float) -> TensorNode:
+        scale = first.scales[0] * second.scales[0] * levels * float(r.uniform(0.3, 3))
+        return b.binary("MUL", *(first, second)[:: int(r.choice([1, -1]))], scale=scale)
+
+    z = product(plain, masked(sums, sums.scales[0] * 1.2), 30000)
+    numerator = product(query, masked(matrix, 0.0003), 20000)
+    root = b.unary("RSQRT", z, (z.scales[0] ** -0.5) / 30000 * float(r.uniform(0.02, 1)), 0)
+    attended = times(times(numerator, root, 5000), root, 5000)
+    scale = attended.scales[0] * float(2.0 ** r.uniform(-2, 1))
+    mean = b.requant(mean, "int16", scale, 0)
+    both = max(attended.scales[0], scale)
+    away = b.binary("SUB", attended, mean, scale=both * float(r.uniform(0.5, 2)))
+    weighted = times(z, away, 15000)
+    weighted.scales = (float(np.float32(attended.scales[0] * r.choice([0.9, 1.5, 3]))),)
+    terms = (attended, weighted)[:: int(r.choice([1, -1]))]
+    largest = max(part.scales[0] for part in terms)
+    return b.binary("ADD", *terms, scale=largest * float(r.uniform(0.6, 2)))

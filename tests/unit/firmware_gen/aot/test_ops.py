@@ -56,7 +56,7 @@ from op_fused import (
 from op_moves import depth_to_space, moves, wide_moves
 from op_sums import average_pool, matmul, mean, mean_of_part, wide_matmul, wide_mean
 from op_unary import prelu, root, tables, wide_logistic, wide_requantize, wide_root
-from op_wide_attention import wide_rotated
+from op_wide_attention import wide_attended, wide_rotated
 
 from firmware_gen.backends.aot.backend import compile_network
 from quantize.tflm_host import TflmRunner
@@ -114,6 +114,7 @@ FUSED = [
     rotated,
     wide_rotated,
     attended,
+    wide_attended,
     moments,
 ]
 

@@ -258,6 +258,10 @@ def _wide_rotation(b: GraphBuilder) -> TensorNode:
     return op_wide_attention.wide_rotated(b, rows=16, columns=64, heads=2, pairs=4)
 
 
+def _wide_attention(b: GraphBuilder) -> TensorNode:
+    return op_wide_attention.wide_attended(b, rows=_PIXELS, heads=2)
+
+
 def _attention(b: GraphBuilder) -> TensorNode:
     """Four heads of 64 rows and 8 channels."""
     heads, rows, depth = 4, 64, 8
@@ -323,10 +327,11 @@ COSTS = {
     ),
     "mean, int16": (_wide_function("MEAN"), "_mean", _ELEMENTS, 6.2),
     "logistic, int16": (_wide_function("LOGISTIC"), "_widelogistic", _ELEMENTS, 26.0),
-    "rsqrt, int16": (_wide_function("RSQRT"), "_reciprocalroot", _ELEMENTS, 72.0),
+    "rsqrt, int16": (_wide_function("RSQRT"), "_reciprocalroot", _ELEMENTS, 69.0),
     "rotation": (_rotation, "_rotate", _ELEMENTS, 20.5),
     "rotation, int16": (_wide_rotation, "_widerotate", _ELEMENTS, 52.5),
     "linear attention": (_attention, "_attend", 4 * 64 * 8, 50.0),
+    "linear attention, int16": (_wide_attention, "_wideattend", _ELEMENTS, 75.0),
     "div": (_quotient, "_div", _ELEMENTS, 23.0),
     "maximum": (_maximum, "_maximum", _ELEMENTS, 1.9),
     "average pool 3x3": (_average_pool, "_averagepool", _ELEMENTS, 25.5),
