@@ -45,6 +45,8 @@ CASES: dict[str, tuple[test_ops.Maker, int]] = {
     "conv 1x1, prelu": (test_m7.COSTS["conv 1x1 with prelu"][0], 2 * _ELEMENTS),
     "rotation by constant angles": (test_m7.COSTS["rotation"][0], _ELEMENTS),
     "linear attention": (test_m7.COSTS["linear attention"][0], 4 * 64 * 8),
+    "rotation by row and column, int16": (test_m7.COSTS["rotation, int16"][0], _ELEMENTS),
+    "linear attention, int16": (test_m7.COSTS["linear attention, int16"][0], _ELEMENTS),
     "layer norm, int16": (test_m7.COSTS["layer norm, int16, 16 channels"][0], _ELEMENTS),
     "mean and variance over pixels, int16": (_moments, _ELEMENTS),
     "two products, sum, change to int8, int16": (_rotation, _ELEMENTS),
