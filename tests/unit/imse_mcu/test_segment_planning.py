@@ -14,6 +14,8 @@ from firmware_gen.backends.aot.backend import AotBackend
 from firmware_gen.backends.base import BackendMemory
 from firmware_gen.options import FirmwareOptions
 from imse_mcu import segment_planning
+from imse_mcu.core.progress import Reporter
+from imse_mcu.quantization import QuantizationRequest
 from imse_mcu.segment_host import pieces, recording_gain
 from imse_mcu.segment_planning import (
     QUALITY,
@@ -76,6 +78,31 @@ def test_the_kernels_of_the_build_say_what_a_segment_needs(monkeypatch: pytest.M
     found = survey(cast("Any", (16, 32)), load_target("mps2_an500"), options)
     assert asked == [options, options]
     assert found.needs(32) == LONGER
+
+
+@pytest.mark.parametrize(
+    ("target", "frames", "surveyed"),
+    [
+        ("mps2_an500", 64, False),
+        ("mps2_an500", 308, True),
+        ("nucleo_h743zi2", 4, True),
+    ],
+)
+def test_a_segment_that_surely_fits_needs_no_survey(
+    monkeypatch: pytest.MonkeyPatch, target: str, frames: int, surveyed: bool
+) -> None:
+    asked: list[str] = []
+
+    def survey_models(model: str, *_: object) -> tuple[()]:
+        asked.append(model)
+        return ()
+
+    monkeypatch.setattr(segment_planning, "survey_models", survey_models)
+    monkeypatch.setattr(segment_planning, "survey", lambda *_: _survey(target))
+    request = QuantizationRequest("imse", untrained=True, segment_frames=frames)
+    reporter = Reporter(enabled=False)
+    segment_planning.check_fit(request, load_target(target), FirmwareOptions(), reporter)
+    assert asked == (["imse"] if surveyed else [])
 
 
 def test_no_segment_fits_a_small_board() -> None:
