@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from graph_cases import BUILDERS
 from qemu_harness import M7, M55, NEEDS_EMULATOR, Board, find_arm_sources, run_networks
 
 from firmware_gen.backends.aot.backend import compile_network
-from firmware_gen.backends.aot.cmsis_nn import CmsisNn, find_cmsis_nn
+from firmware_gen.backends.aot.cmsis_nn import VARIABLE, CmsisNn, find_cmsis_nn
 from firmware_gen.backends.aot.emit import cmsis_nn_convolutions
 from firmware_gen.backends.aot.emit.cmsis_nn import cmsis_nn_emitter
 from firmware_gen.backends.aot.emit.portable import Emitter
@@ -142,14 +143,16 @@ NEWEST = {
 """What the sources of CMSIS-NN 7 say of functions for int16 values, in short."""
 
 
-def dense(rows: int, depth: int, *, per_channel: bool = False) -> QuantizedModel:
-    """A fully connected layer with 32 outputs."""
+def dense(
+    rows: int, depth: int, channels: int = 32, *, per_channel: bool = False
+) -> QuantizedModel:
+    """A fully connected layer."""
     b = GraphBuilder(rows + depth)
     y = BUILDERS["dense"](
         b,
         rows=rows,
         depth=depth,
-        channels=32,
+        channels=channels,
         points=(-7, 11),
         per_channel=per_channel,
         weights="random",
@@ -218,6 +221,35 @@ def test_fully_connected_layer_takes_the_function_with_less_work(
     convolution = instructions(board, models, tmp_path / "convolution", kernels)
     for fewer, number in zip(chosen, convolution, strict=True):
         assert fewer < number, (chosen, convolution)
+
+
+@pytest.mark.skipif(
+    not os.environ.get(VARIABLE), reason=f"{VARIABLE} is not set: the newest functions are compared"
+)
+@pytest.mark.parametrize(
+    ("board", "ours"),
+    [
+        pytest.param(M7, "dsp", id="Cortex-M7", marks=NEEDS_EMULATOR),
+        pytest.param(M55, "mve", id="Cortex-M55", marks=NEEDS_EMULATOR),
+    ],
+)
+def test_fully_connected_layers_both_ways(
+    board: Board, ours: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernels = cmsis_nn_emitter(EMITTERS[ours], find_cmsis_nn(str(find_arm_sources())))
+    shapes = [(1, 16, 16), (1, 64, 64), (1, 256, 64), (2, 64, 64), (4, 16, 16), (4, 64, 64)]
+    shapes.append((8, 64, 64))
+    models = [dense(*shape) for shape in shapes]
+    chosen = [takes_dense(model, kernels) for model in models]
+    counts = []
+    for most in (0, 1 << 16):
+        for name in ("_ROWS", "_ROWS_WITH_HELIUM", "_DEPTH_WITH_HELIUM"):
+            monkeypatch.setattr(cmsis_nn_convolutions, name, most)
+        counts.append(instructions(board, models, tmp_path / str(most), kernels))
+    for shape, dense_is_chosen, *both in zip(shapes, chosen, *counts, strict=True):
+        convolution, connected = (count / np.prod(shape) for count in both)
+        print(f"{shape}: convolution {convolution:.2f}, fully connected {connected:.2f} per MAC")
+        assert connected < convolution or not dense_is_chosen
 
 
 @pytest.mark.parametrize(
