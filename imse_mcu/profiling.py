@@ -10,6 +10,8 @@ from imse_mcu.buildfolder import BuildFolder
 from imse_mcu.core.text import count, short_name, size, table
 from imse_mcu.cycles import CYCLES_PER_INSTRUCTION
 
+_LONGEST_NAME = 72
+
 
 @dataclass(frozen=True)
 class Change:
@@ -176,7 +178,9 @@ def describe(data: Mapping[str, Any], *, top: int = 20) -> str:
     elif data["operators"]:
         lines += _operator_lines(data, top)
     if data["functions"] and total:
-        rows = [_counted_row(f["name"], f["instructions"], total) for f in data["functions"]]
+        rows = [
+            _counted_row(_clipped(f["name"]), f["instructions"], total) for f in data["functions"]
+        ]
         lines += ["functions:", table(("function", "instructions", "share"), rows[:top]), ""]
     if data["objects"]:
         objects = [
@@ -185,6 +189,11 @@ def describe(data: Mapping[str, Any], *, top: int = 20) -> str:
         lines += ["flash:", table(("object", "code", "weights"), objects[:top])]
         lines += [f"... {len(objects) - top} smaller objects"] * (len(objects) > top) + [""]
     return "\n".join([*lines, *_memory_lines(data)])
+
+
+def _clipped(name: str) -> str:
+    """A function's name as a table can hold it; those of C++ have hundreds of characters."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 3]}..."
 
 
 def _counted_row(name: str, instructions: float, total: int) -> tuple[str, str, str]:

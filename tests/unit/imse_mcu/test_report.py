@@ -476,6 +476,13 @@ def test_profile_text(tmp_path: Path, record: dict[str, Any]) -> None:
     assert "000_conv" not in short
 
 
+def test_long_names_of_functions_are_cut(tmp_path: Path, record: dict[str, Any]) -> None:
+    record["functions"] = [{"name": "_ZN" + "x" * 200, "instructions": 4000.0}]
+    text = describe(profile_of(write(tmp_path / "a", record)))
+    assert f"_ZN{'x' * 66}... " in text
+    assert "x" * 67 not in text
+
+
 def test_profile_without_layers_shows_operators(tmp_path: Path, record: dict[str, Any]) -> None:
     record.update(runtime_report={}, proof=None, functions=[])
     record["report"]["instructions_per_frame"] = None
