@@ -41,16 +41,17 @@ unit: setup-dev ## pytest, emulator tests included
 	$(BIN)/pytest $(PYTEST_ARGS)
 
 bench: export IMSE_MCU_CACHE := build/bench-cache
-bench: setup-dev ## figures of the aot runtime: stages, frame, memory, per operator
+bench: setup-dev ## figures: stages, frame, memory, per operator (TFLM_DIR, CMSIS_NN_DIR: theirs too)
 	rm -rf $(IMSE_MCU_CACHE)
 	@echo "cold build:"
-	$(BIN)/imse-mcu build --target $(TARGET) --model $(MODEL) -v -o $(BUILD)
+	$(BIN)/imse-mcu build --target $(TARGET) --model $(MODEL) --runtime aot -v -o $(BUILD)
 	@echo "warm build:"
-	$(BIN)/imse-mcu build --target $(TARGET) --model $(MODEL) -v -o $(BUILD)
+	$(BIN)/imse-mcu build --target $(TARGET) --model $(MODEL) --runtime aot -v -o $(BUILD)
 	$(BIN)/imse-mcu run $(BUILD) --input $(INPUT)
 	$(BIN)/imse-mcu profile $(BUILD)
 	$(BIN)/python scripts/bench.py $(BUILD)
-	$(BIN)/pytest -q -rP -k instructions_per_unit tests/unit/firmware_gen/kernels
+	$(BIN)/pytest -q -rP -k "instructions or border or both_ways or every_function" \
+	  tests/unit/firmware_gen/kernels
 
 clean: ## remove build results and caches (not .venv)
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis examples/*-enhanced.wav
