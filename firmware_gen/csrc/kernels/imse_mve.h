@@ -61,6 +61,26 @@ static inline int16x8_t imse_load8_mve(const int8_t *p, uint16x8_t offsets, mve_
   return vldrbq_gather_offset_z_s16(p, offsets, lanes);
 }
 
+/* n int8 values as int16 plus an offset: eights `step` elements apart at `places`, to eights
+ * `to_step` bytes apart. */
+static inline void imse_widen_mve(const int8_t *in, uint16x8_t places, int32_t step,
+                                  int32_t offset, int32_t n, int16_t *to, int32_t to_step) {
+  __asm__ volatile(
+      "wlstp.16 lr, %[n], 2f             \n\t"
+      "1:                                \n\t"
+      "vldrb.s16 q0, [%[in], %q[places]] \n\t"
+      "add      %[in], %[in], %[step]    \n\t"
+      "vadd.i16 q0, q0, %[offset]        \n\t"
+      "vstrh.16 q0, [%[to]]              \n\t"
+      "add      %[to], %[to], %[gap]     \n\t"
+      "letp     lr, 1b                   \n\t"
+      "2:                                \n\t"
+      : [in] "+r"(in), [to] "+r"(to)
+      : [places] "w"(places), [step] "r"(step), [offset] "r"(offset), [n] "r"(n),
+        [gap] "r"(to_step)
+      : "lr", "d0", "d1", "cc", "memory");
+}
+
 /* Even and odd lanes, back in order. */
 static inline int16x8_t imse_merge_mve(int32x4_t even, int32x4_t odd) {
   return vqmovntq_s32(vqmovnbq_s32(vreinterpretq_s16_s32(even), even), odd);

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 
+from firmware_gen.backends.aot.emit.attention_sums import away_form, rotated_form, total_form
 from firmware_gen.backends.aot.emit.dsp_packing import (
     FULL_RANGE,
     SUM_LIMIT,
@@ -14,7 +14,7 @@ from firmware_gen.backends.aot.emit.dsp_packing import (
     scale_parameters,
 )
 from firmware_gen.backends.aot.emit.dsp_wide_attention import WideAttentionLayers
-from firmware_gen.backends.aot.linear import SumForm, sum_form
+from firmware_gen.backends.aot.linear import SumForm
 from firmware_gen.backends.aot.loops import Loop, collapse
 from firmware_gen.backends.aot.nodes import Attend, Binary, MatMul, Program, Rotate
 from firmware_gen.backends.aot.rotations import angles
@@ -44,8 +44,8 @@ class AttentionLayers(WideAttentionLayers):
             and not any(part.transpose_a or part.transpose_b for part in products)
             and all(not part.table and (part.low, part.high) == FULL_RANGE for part in scaled)
             and all(scale_parameters(part.out, 0) is not None for part in (*products, *scaled))
-            and _away(program, node) is not None
-            and _sum(program, node) is not None
+            and away_form(program, node) is not None
+            and total_form(program, node) is not None
         )
 
     def attend(self, node: Attend) -> list[str]:
@@ -62,7 +62,7 @@ class AttentionLayers(WideAttentionLayers):
         steps = [(0, 4) if i in node.merged else strides[i][:-2] for i in operands]
         loops = collapse(tuple(outer), tuple(steps))
         quads = [4 * math.prod(outer) if i in node.merged else 4 for i in operands]
-        away, total = _away(self.program, node), _sum(self.program, node)
+        away, total = away_form(self.program, node), total_form(self.program, node)
         assert away is not None  # noqa: S101 - accepted
         assert total is not None  # noqa: S101
         values = self.program.values
@@ -114,13 +114,13 @@ class AttentionLayers(WideAttentionLayers):
             and angles(program, node) is not None
             and all(not part.table and (part.low, part.high) == FULL_RANGE for part in products)
             and all(scale_parameters(part.out, 0) is not None for part in products)
-            and _rotated(program, node) is not None
+            and rotated_form(program, node, _UNIT) is not None
         )
 
     def rotate(self, node: Rotate) -> list[str]:
         """All rows that lie at one distance per call."""
         (x,), (y,) = node.inputs, node.outputs
-        both, total = angles(self.program, node), _rotated(self.program, node)
+        both, total = angles(self.program, node), rotated_form(self.program, node, _UNIT)
         assert both is not None  # noqa: S101 - accepted
         assert total is not None  # noqa: S101
         *outer, columns = self.value(x).shape
@@ -155,23 +155,3 @@ class AttentionLayers(WideAttentionLayers):
 
     def _shares(self, name: str, form: SumForm) -> str:
         return self.source.constant(f"{name}_{self.index:03d}", np.array(form.shares, np.int32))
-
-
-def _away(program: Program, node: Attend) -> SumForm | None:
-    a, b = (program.values[index] for index in node.away.inputs)
-    return sum_form(node.away, a, b, program.values[node.away.outputs[0]])
-
-
-def _rotated(program: Program, node: Rotate) -> SumForm | None:
-    """The sum with the product with sines looked up."""
-    a, b = (program.values[part.outputs[0]] for part in (node.straight, node.crossed))
-    return sum_form(node.result, a, b, program.values[node.outputs[0]], _UNIT)
-
-
-def _sum(program: Program, node: Attend) -> SumForm | None:
-    """The sum with the weighted difference looked up."""
-    result = node.result
-    if result.inputs[0] != node.attended.outputs[0]:
-        result = replace(result, inputs=result.inputs[::-1], a=result.b, b=result.a)
-    a, b = (program.values[index] for index in result.inputs)
-    return sum_form(result, a, b, program.values[result.outputs[0]])

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+from firmware_gen.backends.aot.emit.mve_attention import MveAttentionLayers
 from firmware_gen.backends.aot.emit.mve_convolutions import MveConvolutionLayers
 from firmware_gen.backends.aot.emit.mve_elementwise import MveElementwiseLayers
 from firmware_gen.backends.aot.emit.mve_packing import LONGEST_STEP, mve_scales, rounds_right
@@ -19,7 +20,7 @@ from firmware_gen.backends.aot.source import multiplier
 _LARGEST_WINDOW = 4000
 
 
-class MveEmitter(MveConvolutionLayers, MveElementwiseLayers):
+class MveEmitter(MveConvolutionLayers, MveElementwiseLayers, MveAttentionLayers):
     """Writes the layers with the Helium kernels where they apply."""
 
     replacements: ClassVar[Mapping[str, str]] = {

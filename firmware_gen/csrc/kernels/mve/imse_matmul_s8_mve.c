@@ -2,20 +2,6 @@
 
 #include "imse_mve.h"
 
-/* A vector to int16 without its zero point, filled up with zeros to a multiple of 8. */
-static int16_t *expand(const int8_t *in, int32_t step, int32_t offset, int32_t depth, int16_t *to) {
-  const uint16x8_t steps = imse_steps_mve(step);
-  const int16x8_t zero = vdupq_n_s16(0);
-  for (; depth > 0; depth -= 8) {
-    const mve_pred16_t lanes = vctp16q((uint32_t)depth);
-    const int16x8_t x = imse_load8_mve(in, steps, lanes);
-    vstrhq_s16(to, vaddq_m_n_s16(zero, x, (int16_t)offset, lanes));
-    in += 8 * step;
-    to += 8;
-  }
-  return to;
-}
-
 /* Four dot products. */
 static inline int32x4_t dot(const int16_t *x, const int16_t *w, int32_t depth) {
   int32_t s0 = 0;
@@ -39,13 +25,19 @@ void imse_matmul_s8_mve(const imse_matmul_mve_t *p, const int8_t *a, const int8_
   int16_t *const row = p->scratch;
   int16_t *const columns = row + depth;
   const uint32x4_t steps = vmulq_n_u32(vidupq_n_u32(0, 1), (uint32_t)p->out_col);
+  const uint16x8_t a_steps = imse_steps_mve(p->a_col);
+  const uint16x8_t b_steps = imse_steps_mve(p->b_row);
+  /* Behind the depth there is 0 in the row, and anything in the columns. */
+  vstrhq_s16(row + depth - 8, vdupq_n_s16(0));
   int16_t *to = columns;
   for (int32_t j = 0; j < p->cols; ++j) {
-    to = expand(b + j * p->b_col, p->b_row, p->b_offset, p->depth, to);
+    imse_widen_mve(b, b_steps, 8 * p->b_row, p->b_offset, p->depth, to, 16);
+    b += p->b_col;
+    to += depth;
   }
   for (int32_t i = 0; i < p->rows; ++i) {
-    expand(a + i * p->a_row, p->a_col, p->a_offset, p->depth, row);
-    int8_t *place = out + i * p->out_row;
+    imse_widen_mve(a, a_steps, 8 * p->a_col, p->a_offset, p->depth, row, 16);
+    int8_t *place = out;
     const int16_t *w = columns;
     for (int32_t n = p->cols; n > 0; n -= 4) {
       const int32x4_t scaled =
@@ -56,5 +48,7 @@ void imse_matmul_s8_mve(const imse_matmul_mve_t *p, const int8_t *a, const int8_
       place += 4 * p->out_col;
       w += 4 * depth;
     }
+    a += p->a_row;
+    out += p->out_row;
   }
 }

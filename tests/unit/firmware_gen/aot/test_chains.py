@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import aot_harness
+import pytest
 import test_ops
 from aot_harness import GraphBuilder, TensorNode
 
@@ -21,6 +22,9 @@ from firmware_gen.backends.aot.nodes import (
     RowNorm,
     Transpose,
 )
+
+WITH_FUSED = ("dsp", "mve")
+"""Kernel sets with kernels of norms, attention and rotations."""
 
 
 def _network(maker: test_ops.Maker, seed: int, kernels: str) -> CompiledNetwork:
@@ -77,25 +81,27 @@ def test_norm_that_suits_the_kernel_is_one_layer() -> None:
     assert 1 <= whole <= 5
 
 
-def test_rotation_is_one_layer_where_its_sum_has_a_form() -> None:
+@pytest.mark.parametrize("kernels", WITH_FUSED)
+def test_rotation_is_one_layer_where_its_sum_has_a_form(kernels: str) -> None:
     taken = 0
     for seed in range(100, 110):
-        network = _network(test_ops.rotated, seed, "dsp")
+        network = _network(test_ops.rotated, seed, kernels)
         program = network.layout.program
         found = [node for node in program.nodes if isinstance(node, Rotate)]
-        assert ("imse_rotate_s8_dsp" in network.source.kernels) == bool(found)
+        assert (f"imse_rotate_s8_{kernels}" in network.source.kernels) == bool(found)
         assert not found or not any(isinstance(n, Binary | Concat) for n in program.nodes)
         taken += len(found)
     assert 1 <= taken <= 9
 
 
-def test_attention_is_one_layer_where_sums_have_a_form() -> None:
+@pytest.mark.parametrize("kernels", WITH_FUSED)
+def test_attention_is_one_layer_where_sums_have_a_form(kernels: str) -> None:
     taken = merged = 0
     for seed in range(100, 116):
-        network = _network(test_ops.attended, seed, "dsp")
+        network = _network(test_ops.attended, seed, kernels)
         program = network.layout.program
         found = [node for node in program.nodes if isinstance(node, Attend)]
-        assert ("imse_attend_s8_dsp" in network.source.kernels) == bool(found)
+        assert (f"imse_attend_s8_{kernels}" in network.source.kernels) == bool(found)
         for node in found:
             parts = (node.numerator, node.normaliser, node.away, node.weighted)
             inside = {part.outputs[0] for part in parts}

@@ -55,6 +55,8 @@ BARS = {
     "div": 31.0,
     "maximum": 2.8,
     "average pool 3x3": 29.0,
+    "rotation": 7.5,
+    "linear attention": 23.5,
 }
 """Instructions per multiply-accumulate or element, the whole network of one operator."""
 
