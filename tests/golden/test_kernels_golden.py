@@ -1,8 +1,8 @@
-"""The C of one small network, per kernel set, against what was reviewed.
+"""The C of two small networks, per kernel set, against what was reviewed.
 
-``kernels/<set>.c`` is the generated ``network_aot.c``; its last lines name the kernels it
-calls. After a wanted change: ``IMSE_MCU_UPDATE_GOLDEN=1 pytest tests/golden``,
-and review the difference.
+``kernels/<set>.c`` and ``kernels/<set>-fused.c`` are the generated ``network_aot.c``; their last
+lines name the kernels that it calls. After a wanted change:
+``IMSE_MCU_UPDATE_GOLDEN=1 pytest tests/golden``, and review the difference.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import importlib.util
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,15 +43,19 @@ SETS: dict[str, type[Emitter]] = {
 }
 
 
-def network() -> QuantizedModel:
-    """Strided convolution, parametric ReLU, causal depthwise with a state, gate, sum, product."""
+def _builder(seed: int) -> Any:
     spec = importlib.util.spec_from_file_location("golden_harness", _HARNESS)
     assert spec is not None
     assert spec.loader is not None
     harness = importlib.util.module_from_spec(spec)
     sys.modules["golden_harness"] = harness
     spec.loader.exec_module(harness)
-    b = harness.GraphBuilder(7)
+    return harness.GraphBuilder(seed)
+
+
+def network() -> QuantizedModel:
+    """Strided convolution, parametric ReLU, causal depthwise with a state, gate, sum, product."""
+    b = _builder(7)
     x = b.input((1, 1, 16, 3))
     y = b.conv(x, 8, (1, 5), stride=(1, 2), same=True)
     slopes = b.rng.integers(-127, 128, (1, 1, 8)).astype(np.int8)
@@ -67,13 +72,58 @@ def network() -> QuantizedModel:
     return b.model(mask, phase)
 
 
+def fused() -> QuantizedModel:
+    """What kernels take together: norms of rows and over pixels, a rotation, linear attention."""
+    b = _builder(7)
+    x = b.requant(b.input((1, 1, 12, 16)), "int16", 0.0002, 0)
+
+    def moments(axis: int, shape: tuple[int, ...]) -> tuple[Any, Any]:
+        mean = b.op("MEAN", [x, b.ints([axis])], b.tensor(shape, "int16", 0.0001), keepDims=True)
+        square = b.binary("SQUARED_DIFFERENCE", x, mean, scale=0.0006)
+        y = b.tensor(shape, "int16", 0.0004)
+        return mean, b.op("MEAN", [square, b.ints([axis])], y, keepDims=True)
+
+    _, variance = moments(3, (1, 1, 12, 1))
+    epsilon = b.constant(np.array(300, np.int16), [0.0000001])
+    root = b.unary("RSQRT", b.binary("ADD", variance, epsilon, scale=0.0005), 0.003, 0)
+    rows = b.requant(b.binary("MUL", x, root, scale=0.0005), "int8", 0.02)
+    mask = b.requant(b.binary("SUB", *moments(2, (1, 1, 1, 16)), scale=0.0005), "int8", 0.06)
+
+    phases = b.rng.uniform(0, 6.3, (1, 1, 12, 8))
+    cosines, sines = (np.round(127 * f(phases)).astype(np.int8) for f in (np.cos, np.sin))
+    low, high = b.split(rows, [8, 8], 3)
+    straight = b.constant(np.concatenate([cosines, cosines], 3), [1 / 127])
+    crossed = b.constant(np.concatenate([-sines, sines], 3), [1 / 127])
+    first = b.binary("MUL", rows, straight, 0.021, 0)
+    second = b.binary("MUL", b.concat([high, low], 3), crossed, 0.022, 0)
+    query = b.reshape(b.binary("ADD", first, second, 0.031, 0), (1, 2, 12, 8))
+
+    def product(other: Any, scale: float, point: int, *, across: bool = False) -> Any:
+        shape = (1, 2, 8 if across else 12, other.shape[3])
+        y = b.tensor(shape, scale=scale, point=point)
+        return b.op("BATCH_MATMUL", [query, other], y, adjX=across, adjY=False)
+
+    matrix = product(query, 0.1, 0, across=True)
+    mean = b.tensor((1, 2, 1, 8), scale=0.01, point=0)
+    b.op("MEAN", [query, b.ints([2])], mean, keepDims=True)
+    z = product(b.reshape(mean, (1, 2, 8, 1)), 0.005, -128)
+    numerator = product(matrix, 0.02, 5)
+    ratio = b.binary("MUL", numerator, b.unary("QUANTIZE", z, 0.008, -120), 0.023, 1)
+    away = b.binary("MUL", b.binary("SUB", ratio, mean, 0.041, 2), z, 0.019, 3)
+    return b.model(mask, b.binary("ADD", ratio, away, 0.037, 4))
+
+
+NETWORKS = {"": network, "-fused": fused}
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
 @pytest.mark.parametrize("name", SETS)
-def test_network_is_as_reviewed(name: str) -> None:
-    model = network()
+def test_network_is_as_reviewed(name: str, kind: str) -> None:
+    model = NETWORKS[kind]()
     files = compile_network(model.graph, model.metadata, SETS[name]).files
     kernels = [f"/* {path} */" for path in sorted(files) if path.startswith("kernels/")]
     text = files["model/network_aot.c"].decode() + "\n".join(["", *kernels, ""])
-    golden = GOLDEN / f"{name}.c"
+    golden = GOLDEN / f"{name}{kind}.c"
     if UPDATE:
         golden.parent.mkdir(exist_ok=True)
         golden.write_text(text)
@@ -81,4 +131,6 @@ def test_network_is_as_reviewed(name: str) -> None:
 
 
 def test_no_golden_file_is_left_over() -> None:
-    assert {path.stem for path in GOLDEN.iterdir()} == set(SETS)
+    assert {path.stem for path in GOLDEN.iterdir()} == {
+        f"{name}{kind}" for name in SETS for kind in NETWORKS
+    }

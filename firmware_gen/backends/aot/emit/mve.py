@@ -12,6 +12,7 @@ from typing import ClassVar
 from firmware_gen.backends.aot.emit.mve_attention import MveAttentionLayers
 from firmware_gen.backends.aot.emit.mve_convolutions import MveConvolutionLayers
 from firmware_gen.backends.aot.emit.mve_elementwise import MveElementwiseLayers
+from firmware_gen.backends.aot.emit.mve_norms import MveNormLayers
 from firmware_gen.backends.aot.emit.mve_packing import LONGEST_STEP, mve_scales, rounds_right
 from firmware_gen.backends.aot.multipliers import reduced_mantissa
 from firmware_gen.backends.aot.nodes import AveragePool, Binary, Convolution, MatMul, Program
@@ -20,7 +21,7 @@ from firmware_gen.backends.aot.source import multiplier
 _LARGEST_WINDOW = 4000
 
 
-class MveEmitter(MveConvolutionLayers, MveElementwiseLayers, MveAttentionLayers):
+class MveEmitter(MveConvolutionLayers, MveElementwiseLayers, MveAttentionLayers, MveNormLayers):
     """Writes the layers with the Helium kernels where they apply."""
 
     replacements: ClassVar[Mapping[str, str]] = {

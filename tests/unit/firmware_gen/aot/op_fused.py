@@ -216,7 +216,8 @@ def attended(b: GraphBuilder) -> TensorNode:
 def moments(b: GraphBuilder) -> TensorNode:
     """Mean and variance over all pixels, applied to them."""
     r = b.rng
-    a, c = wide_pair(b, (1, 3, int(r.integers(2, 6)), int(r.integers(1, 5))))
+    channels = int(r.choice([1, 2, 3, 4, 8, 14, 16]))
+    a, c = wide_pair(b, (1, 3, int(r.integers(2, 6)), channels))
     x = b.binary("ADD", a, c, scale=a.scales[0] * float(r.uniform(0.5, 1.5)))
     one = (1, 1, 1, x.shape[3])
     scale = x.scales[0] * float(r.choice([0.7, 1.5]))

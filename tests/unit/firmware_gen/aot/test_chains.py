@@ -69,14 +69,15 @@ def test_equal_columns_of_a_head_share_one_root() -> None:
     assert sizes == {True, False}
 
 
-def test_norm_that_suits_the_kernel_is_one_layer() -> None:
+@pytest.mark.parametrize("kernels", WITH_FUSED)
+def test_norm_that_suits_the_kernel_is_one_layer(kernels: str) -> None:
     whole = 0
     for seed in range(100, 106):
-        network = _network(test_ops.row_norm, seed, "dsp")
+        network = _network(test_ops.row_norm, seed, kernels)
         norms = [node for node in network.layout.program.nodes if isinstance(node, RowNorm)]
         roots = [node for node in network.layout.program.nodes if isinstance(node, ReciprocalRoot)]
         assert len(norms) + len(roots) == 1
-        assert ("imse_norm_s16_s8_dsp" in network.source.kernels) == bool(norms)
+        assert (f"imse_norm_s16_s8_{kernels}" in network.source.kernels) == bool(norms)
         whole += len(norms)
     assert 1 <= whole <= 5
 
@@ -113,13 +114,15 @@ def test_attention_is_one_layer_where_sums_have_a_form(kernels: str) -> None:
     assert merged
 
 
-def test_mean_and_variance_over_pixels_are_one_layer() -> None:
+@pytest.mark.parametrize("kernels", WITH_FUSED)
+def test_mean_and_variance_over_pixels_are_one_layer(kernels: str) -> None:
     taken = 0
     for seed in range(100, 106):
-        network = _network(test_ops.moments, seed, "dsp")
+        network = _network(test_ops.moments, seed, kernels)
         found = [node for node in network.layout.program.nodes if isinstance(node, Moments)]
-        assert ("imse_moments_s16_dsp" in network.source.kernels) == bool(found)
-        assert ("imse_mean_s16" in network.source.kernels) != bool(found)
+        assert (f"imse_moments_s16_{kernels}" in network.source.kernels) == bool(found)
+        means = {"imse_mean_s16", "imse_mean_s16_mve"} & network.source.kernels
+        assert bool(means) != bool(found)
         taken += len(found)
     assert 1 <= taken <= 5
 

@@ -55,6 +55,8 @@ BARS = {
     "div": 31.0,
     "maximum": 2.8,
     "average pool 3x3": 29.0,
+    "layer norm, int16, 16 channels": 12.6,
+    "layer norm, int16, 48 channels": 9.3,
     "rotation": 7.5,
     "linear attention": 23.5,
 }
