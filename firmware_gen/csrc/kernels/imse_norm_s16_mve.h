@@ -18,7 +18,7 @@ typedef struct {
   imse_multiplier_t result;
   int32_t zero_point;         /* of the result */
   int32_t rows;
-  int32_t n;                  /* elements of a row */
+  int32_t n;                  /* elements of a row, even: pairs share a predicate */
   int32_t in_pitch;           /* elements from one row to the next */
   int32_t out_pitch;
 } imse_norm_s16_mve_t;

@@ -34,7 +34,6 @@ class MveAttentionLayers(Emitter):
             queries == (*outer, queries[-2], depth)
             and (plain, sums) == (queries, (*outer, depth, 1))
             and mean == (*outer, 1, columns)
-            and columns <= LONGEST_STEP
             and all(values[i].data is None for i in node.inputs)
             and all(values[i].dtype == "int8" for i in (*node.inputs, *node.outputs))
             and not any(part.transpose_a or part.transpose_b for part in products)
@@ -52,7 +51,8 @@ class MveAttentionLayers(Emitter):
         rows = self.value(y).elements // (math.prod(outer) * columns)
         operands = (y, *node.inputs)
         strides = {index: self.place(index).strides for index in operands}
-        if any(strides[index][-1] != 1 for index in (y, queries, matrix, plain)):
+        dense = all(strides[index][-1] == 1 for index in (y, queries, matrix, plain))
+        if not dense or max(strides[matrix][-2], strides[sums][-2]) > LONGEST_STEP:
             raise UnsupportedOpError(f"aot runtime: {node.label} lies in parts of other tensors")
         steps = [(0, 4) if i in node.merged else strides[i][:-2] for i in operands]
         loops = collapse(tuple(outer), tuple(steps))
@@ -107,7 +107,8 @@ class MveAttentionLayers(Emitter):
     def rotates(program: Program, node: Rotate) -> bool:
         products = (node.straight, node.crossed)
         return (
-            program.values[node.inputs[0]].dtype == "int8"
+            program.values[node.inputs[0]].shape[-1] % 4 == 0
+            and program.values[node.inputs[0]].dtype == "int8"
             and angles(program, node) is not None
             and all(_is_plain(part) and rounds_right(part.out) for part in products)
             and _narrows(rotated_form(program, node))

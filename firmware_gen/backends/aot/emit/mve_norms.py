@@ -25,6 +25,7 @@ class MveNormLayers(Emitter):
         epsilon = values[node.raised.inputs[1 - _variance(node)]]
         return (
             y.dtype == "int8"
+            and x.shape[-1] % 2 == 0
             and x.shape[-1] <= _MOST_ELEMENTS
             and not any((*points, epsilon.zero_point))
             and all((part.low, part.high) == RANGES["int16"] for part in wide)

@@ -119,7 +119,8 @@ def heads(b: GraphBuilder) -> TensorNode:
 def row_norm(b: GraphBuilder) -> TensorNode:
     """Rows over their deviation, as int8."""
     r = b.rng
-    a, c = wide_pair(b, (1, 3, 4, 2 * int(r.integers(2, 9))))
+    width = int(r.choice([3, 4, 8, 9, 10, 14, 16, 24, 32, 48]))
+    a, c = wide_pair(b, (1, 3, 4, width))
     x = b.binary("ADD", a, c, scale=a.scales[0] * float(r.uniform(0.5, 1.5)))
     one = (1, 3, 4, 1)
     scale = x.scales[0] * float(r.choice([0.1, 0.7, 0.9]))
@@ -140,7 +141,7 @@ def row_norm(b: GraphBuilder) -> TensorNode:
 def rotated(b: GraphBuilder) -> TensorNode:
     """A rotation of pairs of int8 values by constant angles, some of rows with a gap between."""
     r = b.rng
-    rows, half = int(r.integers(1, 6)), 4 * int(r.integers(1, 5))
+    rows, half = int(r.integers(1, 6)), int(r.choice([1, 3, 4, 4, 8, 8, 12, 16, 19]))
     x = b.requant(b.input((1, 2, rows, 2 * half + 3)), scale=0.02)
     x = b.strided_slice(x, [0, 0, 0, 1], [1, 2, rows, 2 * half + 1])
     x = b.unary("ELU", x, 0.02) if r.integers(2) else x
@@ -171,6 +172,8 @@ def attended(b: GraphBuilder) -> TensorNode:
     heads, rows = int(r.integers(1, 4)), int(r.integers(1, 9))
     depth, channels = (4 * int(r.integers(1, 4)) for _ in range(2))
     merged = [bool(r.integers(2)) for _ in range(3)]
+    if not any(merged):
+        depth, channels = (int(r.integers(1, 19)) for _ in range(2))
     queries = [
         (1, 1, rows, heads * depth) if side_by_side else (1, heads, rows, depth)
         for side_by_side in merged[:2]

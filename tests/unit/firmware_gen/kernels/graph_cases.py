@@ -350,6 +350,7 @@ BUILDERS: dict[str, Callable[..., TensorNode]] = {
     "wide_unary": _wide_unary,
     "wide_mean": partial(_mean, wide=True),
     "maker": _maker,
+    "fused": _maker,
 }
 
 
@@ -444,6 +445,9 @@ def _options(kind: str) -> st.SearchStrategy[dict[str, Any]]:
             )
         },
     }
+    if kind == "fused":
+        names = ["row_norm", "moments", "rotated", "attended", "heads"]
+        return st.fixed_dictionaries({"name": st.sampled_from(names)})
     if wide and kind == "unary":
         return st.fixed_dictionaries(
             {
@@ -463,6 +467,7 @@ def cases() -> st.SearchStrategy[Case]:
     kinds += ["wide_convolution"] * 2 + ["wide_pair"] * 3
     kinds += ["wide_depthwise", "wide_product", "wide_unary", "wide_mean"]
     kinds += ["move", "move", "dense", "unary", "mean", "average_pool", "maker", "maker"]
+    kinds += ["fused", "fused"]
     return st.sampled_from(kinds).flatmap(
         lambda kind: st.builds(Case, st.just(kind), st.integers(0, 1 << 20), _options(kind))
     )
