@@ -12,7 +12,7 @@ from firmware_gen.backends.aot.cmsis_nn import cmsis_nn_build_files, find_cmsis_
 from firmware_gen.backends.aot.emit.cmsis_nn import cmsis_nn_emitter
 from firmware_gen.backends.aot.emit.portable import Emitter
 from firmware_gen.backends.aot.fold import fold_tables
-from firmware_gen.backends.aot.fuse import fuse_convolutions, fuse_products
+from firmware_gen.backends.aot.fuse import fuse_convolutions, fuse_means, fuse_products
 from firmware_gen.backends.aot.heads import fuse_attention, share_roots, split_heads
 from firmware_gen.backends.aot.kernel_sets import CMSIS_NN, EMITTERS, choose_kernels
 from firmware_gen.backends.aot.layout import Layout
@@ -170,6 +170,7 @@ def _fuse(program: Program, kind: type[Emitter]) -> None:
     fuse_products(program, kind.multiplies)
     fuse_rotations(program, kind.rotates)
     fuse_wide_rotations(program, kind.rotates_wide)
+    fuse_means(program, kind.looks_up_means)
     fuse_attention(program, kind.attends)
     fuse_norms(program, kind.norms)
     fuse_moments(program, kind.takes_moments)

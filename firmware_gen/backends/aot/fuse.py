@@ -2,7 +2,7 @@
 
 A unary operator behind a convolution sees the convolution's rounded int8 result, so that a table of
 256 results gives the same bytes wherever it is looked up. A parametric ReLU has one table per
-channel. A product looks up its first operand while it reads it.
+channel. A product looks up its first operand while it reads it, a mean what it adds up.
 """
 
 from __future__ import annotations
@@ -11,7 +11,15 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from firmware_gen.backends.aot.fold import kept_values
-from firmware_gen.backends.aot.nodes import Binary, Convolution, Node, Prelu, Program, Table
+from firmware_gen.backends.aot.nodes import (
+    Binary,
+    Convolution,
+    Mean,
+    Node,
+    Prelu,
+    Program,
+    Table,
+)
 from firmware_gen.backends.fixedpoint import clamp, multiply
 
 Tables = tuple[tuple[int, ...], ...]
@@ -54,14 +62,7 @@ def fuse_products(program: Program, accepts: Callable[[Program, Binary], bool]) 
         program: The program.
         accepts: Whether the kernel of a product looks up its first operand.
     """
-    kept = kept_values(program)
-    tables = {
-        node.outputs[0]: node
-        for node in program.nodes
-        if isinstance(node, Table)
-        and node.outputs[0] not in kept
-        and len(program.consumers(node.outputs[0])) == 1
-    }
+    tables = _lone_tables(program)
     fused: dict[Node, Node | None] = {}
     for node in program.nodes:
         if not isinstance(node, Binary) or node.kind != "mul" or not accepts(program, node):
@@ -81,6 +82,38 @@ def fuse_products(program: Program, accepts: Callable[[Program, Binary], bool]) 
         )
     nodes = [fused.get(node, node) for node in program.nodes]
     program.nodes = [node for node in nodes if node is not None]
+
+
+def fuse_means(program: Program, accepts: Callable[[Program, Mean], bool]) -> None:
+    """Move tables into the means of int16 values behind them, in place.
+
+    Args:
+        program: The program.
+        accepts: Whether the kernel of a mean looks up what it adds up.
+    """
+    tables = _lone_tables(program)
+    fused: dict[Node, Node | None] = {}
+    for node in program.nodes:
+        table = tables.get(node.inputs[0]) if isinstance(node, Mean) else None
+        if not isinstance(node, Mean) or table is None or not accepts(program, node):
+            continue
+        fused[table] = None
+        label = f"{table.label}, {node.label}"
+        fused[node] = replace(node, label=label, inputs=table.inputs, table=table.table)
+    nodes = [fused.get(node, node) for node in program.nodes]
+    program.nodes = [node for node in nodes if node is not None]
+
+
+def _lone_tables(program: Program) -> dict[int, Table]:
+    """Tables that only one operator reads, by their result."""
+    kept = kept_values(program)
+    return {
+        node.outputs[0]: node
+        for node in program.nodes
+        if isinstance(node, Table)
+        and node.outputs[0] not in kept
+        and len(program.consumers(node.outputs[0])) == 1
+    }
 
 
 def _tables(program: Program, node: Node, channels: int) -> Tables:

@@ -214,10 +214,12 @@ class Mean(Node):
     Attributes:
         axes: Reduced axes, sorted.
         out: Multiplier of the sums, division included.
+        table: What the int8 inputs become before they are added up, as int16; or nothing.
     """
 
     axes: tuple[int, ...]
     out: Multiplier
+    table: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

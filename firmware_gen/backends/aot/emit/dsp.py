@@ -436,6 +436,8 @@ class DspEmitter(PairLayers):
 
     def mean_kernel(self, node: Mean, shape: Mapping[str, int]) -> tuple[str, list[str]]:
         x, y = self.value(node.inputs[0]), self.value(node.outputs[0])
+        if node.table:
+            return self.mean_of_table(node, shape)
         parameters = scale_parameters(node.out, y.zero_point)
         rows = shape["blocks"] * shape["rows"]
         fits = shape["column_pitch"] == 1 and shape["columns"] % 4 == 0 and rows <= _MEAN_ROWS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 import numpy as np
@@ -13,7 +13,14 @@ from firmware_gen.backends.aot.emit.dsp_wide import doubles
 from firmware_gen.backends.aot.linear import multiply_array
 from firmware_gen.backends.aot.loops import Loop
 from firmware_gen.backends.aot.multipliers import EXACT_HALF, RANGES
-from firmware_gen.backends.aot.nodes import Multiplier, Program, Turn, WideAttend, WideRotate
+from firmware_gen.backends.aot.nodes import (
+    Mean,
+    Multiplier,
+    Program,
+    Turn,
+    WideAttend,
+    WideRotate,
+)
 from firmware_gen.backends.aot.source import advance, looped, multiplier, struct
 from firmware_gen.backends.errors import UnsupportedOpError
 
@@ -72,6 +79,23 @@ class WideAttentionLayers(NormLayers):
             lines += struct("imse_rotate_s16_dsp_t", members, f"p{number}")
             lines += looped(loops, [call])
         return lines
+
+    @staticmethod
+    def looks_up_means(program: Program, node: Mean) -> bool:
+        values = [program.values[index] for index in (*node.inputs, *node.outputs)]
+        return all(value.dtype == "int16" and value.zero_point == 0 for value in values)
+
+    def mean_of_table(self, node: Mean, shape: Mapping[str, int]) -> tuple[str, list[str]]:
+        """Kernel of a mean of looked up values and the lines that define its parameters ``p``."""
+        mean: dict[str, object] = {
+            "out": multiplier(node.out),
+            "input_offset": 0,
+            "output_offset": 0,
+            **shape,
+        }
+        nested = {f"mean.{name}": value for name, value in mean.items()}
+        members = {**nested, "table": self._wide_table("summands", node.table)}
+        return "imse_mean_table_s16_dsp", struct("imse_mean_table_dsp_t", members)
 
     @staticmethod
     def attends_wide(program: Program, node: WideAttend) -> bool:

@@ -89,6 +89,12 @@ class Emitter(ConvolutionLayers, ElementwiseLayers, SumLayers, MoveLayers):
         return False
 
     @staticmethod
+    def looks_up_means(program: Program, node: Mean) -> bool:
+        """Whether the kernel of a mean of int16 values can look up what it adds up."""
+        del program, node
+        return False
+
+    @staticmethod
     def chains(program: Program, node: Node) -> bool:
         """Whether an element-wise operator can be a step of a chain."""
         del program, node

@@ -63,6 +63,17 @@ def wide_mean(b: GraphBuilder) -> TensorNode:
     return b.op("MEAN", [a, b.ints(axes)], b.tensor(out, "int16", a.scales[0] / 2), keepDims=True)
 
 
+def mean_of_table(b: GraphBuilder) -> TensorNode:
+    """A mean of int16 values that come from int8 ones, by rows, columns or channels."""
+    r = b.rng
+    x = b.input((1, int(r.integers(2, 6)), int(r.integers(2, 9)), int(r.choice([3, 6, 8, 12]))))
+    wide = b.requant(x, "int16", x.scales[0] / 100, 0)
+    axes = [[1, 2], [3], [1], [2, 3]][int(r.integers(4))]
+    out = [1 if i in axes else n for i, n in enumerate(x.shape)]
+    y = b.tensor(out, "int16", wide.scales[0] * float(r.uniform(0.3, 1.2)))
+    return b.op("MEAN", [wide, b.ints(axes)], y, keepDims=True)
+
+
 def average_pool(b: GraphBuilder) -> TensorNode:
     r = b.rng
     channels = int(r.choice([4, 5, 12]))

@@ -54,7 +54,7 @@ from op_fused import (
     wide_chain,
 )
 from op_moves import depth_to_space, moves, wide_moves
-from op_sums import average_pool, matmul, mean, mean_of_part, wide_matmul, wide_mean
+from op_sums import average_pool, matmul, mean, mean_of_part, mean_of_table, wide_matmul, wide_mean
 from op_unary import prelu, root, tables, wide_logistic, wide_requantize, wide_root
 from op_wide_attention import wide_attended, wide_rotated
 
@@ -116,6 +116,7 @@ FUSED = [
     attended,
     wide_attended,
     moments,
+    mean_of_table,
 ]
 
 
