@@ -1,6 +1,7 @@
 """The C of two small networks, per kernel set, against what was reviewed.
 
-``kernels/<set>.c`` and ``kernels/<set>-fused.c`` are the generated ``network_aot.c``; their last
+``kernels/<set>.c`` and ``kernels/<set>-fused.c``, and for fused operators on int16 values that only
+one set has ``kernels/<set>-<operator>.c``, are the generated ``network_aot.c``; their last
 lines name the kernels that it calls. After a wanted change:
 ``IMSE_MCU_UPDATE_GOLDEN=1 pytest tests/golden``, and review the difference.
 """
@@ -25,7 +26,7 @@ from quantize.artifact import QuantizedModel
 
 GOLDEN = Path(__file__).parent / "kernels"
 UPDATE = os.environ.get("IMSE_MCU_UPDATE_GOLDEN") == "1"
-_HARNESS = Path(__file__).parents[1] / "unit" / "firmware_gen" / "aot" / "aot_harness.py"
+_BUILDERS = Path(__file__).parents[1] / "unit" / "firmware_gen" / "aot"
 # Some of what CMSIS-NN 7 has; no sources of Arm's are needed to write the calls.
 _ARM = CmsisNn(
     dict.fromkeys(
@@ -43,14 +44,19 @@ SETS: dict[str, type[Emitter]] = {
 }
 
 
+def _module(name: str) -> Any:
+    """A module beside the tests of the aot runtime."""
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, _BUILDERS / f"{name}.py")
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
+
+
 def _builder(seed: int) -> Any:
-    spec = importlib.util.spec_from_file_location("golden_harness", _HARNESS)
-    assert spec is not None
-    assert spec.loader is not None
-    harness = importlib.util.module_from_spec(spec)
-    sys.modules["golden_harness"] = harness
-    spec.loader.exec_module(harness)
-    return harness.GraphBuilder(seed)
+    return _module("aot_harness").GraphBuilder(seed)
 
 
 def network() -> QuantizedModel:
@@ -113,11 +119,37 @@ def fused() -> QuantizedModel:
     return b.model(mask, b.binary("ADD", ratio, away, 0.037, 4))
 
 
-NETWORKS = {"": network, "-fused": fused}
+def _one(builder: str, **sizes: int) -> QuantizedModel:
+    """One operator of op_wide_attention.py."""
+    b = _builder(7)
+    y = getattr(_module("op_wide_attention"), builder)(b, **sizes)
+    return b.model(y, b.requant(b.strided_slice(b.features, [0] * 4, [1] * 4), scale=0.1, point=0))
 
 
-@pytest.mark.parametrize("kind", NETWORKS)
-@pytest.mark.parametrize("name", SETS)
+def rotation() -> QuantizedModel:
+    """A rotation of int16 values by row and column."""
+    return _one("wide_rotated", rows=2, columns=3, heads=2, pairs=4)
+
+
+def attention() -> QuantizedModel:
+    """Linear attention on int16 values."""
+    return _one("wide_attended", rows=3, heads=2)
+
+
+NETWORKS = {
+    "": network,
+    "-fused": fused,
+    "-rotation-int16": rotation,
+    "-attention-int16": attention,
+}
+CASES = [
+    *((name, kind) for kind in ("", "-fused") for name in SETS),
+    ("dsp", "-rotation-int16"),
+    ("dsp", "-attention-int16"),
+]
+
+
+@pytest.mark.parametrize(("name", "kind"), CASES)
 def test_network_is_as_reviewed(name: str, kind: str) -> None:
     model = NETWORKS[kind]()
     files = compile_network(model.graph, model.metadata, SETS[name]).files
@@ -131,6 +163,4 @@ def test_network_is_as_reviewed(name: str, kind: str) -> None:
 
 
 def test_no_golden_file_is_left_over() -> None:
-    assert {path.stem for path in GOLDEN.iterdir()} == {
-        f"{name}{kind}" for name in SETS for kind in NETWORKS
-    }
+    assert {path.stem for path in GOLDEN.iterdir()} == {f"{name}{kind}" for name, kind in CASES}
