@@ -70,7 +70,7 @@ STREAM_WORK: dict[str, CountedWork] = {
 """Kernel set -> work of networks that run frame by frame."""
 
 SEGMENT_WORK: dict[str, CountedWork] = {
-    "dsp": CountedWork(0, 1.89, "imse with recipe imse, image of mps2_an500 for 16 frames")
+    "dsp": CountedWork(0, 1.68, "imse with recipe imse, image of mps2_an500 for 16 frames")
 }
 """Kernel set -> work of networks over segments; int16 operators and norms are in it."""
 
