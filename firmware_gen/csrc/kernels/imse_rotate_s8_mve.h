@@ -16,7 +16,7 @@ typedef struct {
   const int32_t *shares; /* of the other product in the sum, at the one of 0; less one half */
   int32_t offset;        /* minus the zero point of the input */
   int32_t rows;
-  int32_t half;          /* pairs of a row, an even number: two share a predicate */
+  int32_t half;          /* pairs of a row, a multiple of 8 */
   int32_t in_pitch;      /* elements from one row to the next */
   int32_t out_pitch;
 } imse_rotate_mve_t;

@@ -18,6 +18,7 @@ from firmware_gen.backends.aot.source import advance, looped, multiplier, struct
 from firmware_gen.backends.errors import UnsupportedOpError
 
 _BLOCK = 4  # rows that the kernel takes together
+_PAIRS = 8  # of a row are rotated together; with fewer, single operators take less
 _HALF = 1 << (SUM_BITS - 1)  # the instruction that ends a sum rounds to nearest
 
 
@@ -107,7 +108,7 @@ class MveAttentionLayers(Emitter):
     def rotates(program: Program, node: Rotate) -> bool:
         products = (node.straight, node.crossed)
         return (
-            program.values[node.inputs[0]].shape[-1] % 4 == 0
+            program.values[node.inputs[0]].shape[-1] % (2 * _PAIRS) == 0
             and program.values[node.inputs[0]].dtype == "int8"
             and angles(program, node) is not None
             and all(_is_plain(part) and rounds_right(part.out) for part in products)

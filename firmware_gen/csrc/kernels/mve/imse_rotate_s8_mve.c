@@ -48,9 +48,9 @@ rotate_row(const imse_rotate_mve_t *p, const int8_t *cosines, const int8_t *in, 
   register int32_t r7 __asm__("r7") = p->offset;
   register const int32_t *r8 __asm__("r8") = p->shares;
   register int32_t r11 __asm__("r11") = p->sum_factor;
-  register int32_t lr __asm__("lr") = p->half;
+  register int32_t lr __asm__("lr") = p->half >> 3;
   __asm__ volatile(
-      "wlstp.16 lr, lr, 2f              \n\t"
+      "wls      lr, lr, 2f              \n\t"
       "1:                               \n\t"
       "vldrb.s16 q0, [r1], #8           \n\t"
       "vldrb.s16 q1, [r2], #8           \n\t"
@@ -68,7 +68,7 @@ rotate_row(const imse_rotate_mve_t *p, const int8_t *cosines, const int8_t *in, 
       "vstrb.16 q5, [r4], #8            \n\t"
       IMSE_PRODUCT("q5", "q1", "q3") IMSE_SUM("q4", "q5", "q5")
       "vstrb.16 q5, [r3], #8            \n\t"
-      "letp     lr, 1b                  \n\t"
+      "le       lr, 1b                  \n\t"
       "2:                               \n\t"
       : "+r"(r1), "+r"(r2), "+r"(r3), "+r"(r4), "+r"(r5), "+r"(r6), "+r"(lr)
       : "r"(r0), "r"(r7), "r"(r8), "r"(r11)

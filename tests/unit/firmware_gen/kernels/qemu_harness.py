@@ -81,6 +81,8 @@ def run_networks(
     folder: Path,
     kernels: str | type[Emitter],
     cmsis_nn: Path | None = None,
+    *,
+    fuse: bool = True,
 ) -> list[list[tuple[dict[str, np.ndarray], float]]]:
     """Run networks on a board.
 
@@ -91,12 +93,14 @@ def run_networks(
         folder: For files of the build.
         kernels: Kernel set, or what writes the layers.
         cmsis_nn: Folder of CMSIS-NN where the kernels call it.
+        fuse: Whether operators are joined.
 
     Returns:
         Per network and frame: mask and phase, and instructions to within one tick.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    elf = _build(board, models, [len(frames) for frames in features], folder, kernels, cmsis_nn)
+    lengths = [len(frames) for frames in features]
+    elf = _build(board, models, lengths, folder, kernels, cmsis_nn, fuse=fuse)
     (folder / "in.bin").write_bytes(b"".join(f.tobytes() for frames in features for f in frames))
     subprocess.run(
         [
@@ -172,6 +176,8 @@ def _build(
     folder: Path,
     kernels: str | type[Emitter],
     cmsis_nn: Path | None,
+    *,
+    fuse: bool,
 ) -> Path:
     gcc = ["arm-none-eabi-gcc", *board.flags, "-O2", "-std=c99", "-Wall", "-Wextra", "-Werror"]
     gcc += ["-ffunction-sections", "-fdata-sections"]
@@ -181,7 +187,7 @@ def _build(
     sources: set[str] = set()
     objects, rows, declarations, largest = [], [], [], 1
     for number, model in enumerate(models):
-        network = compile_network(model.graph, model.metadata, kernels)
+        network = compile_network(model.graph, model.metadata, kernels, fuse=fuse)
         case = folder / f"case{number}"
         for path, content in network.files.items():
             target = folder / path if path.startswith("kernels/") else case / path

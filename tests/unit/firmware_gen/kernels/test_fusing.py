@@ -1,4 +1,4 @@
-"""What joining operators saves on an emulated Cortex-M7; the interpreter's bytes either way."""
+"""What joining operators saves on emulated cores; the interpreter's bytes either way."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ import pytest
 import test_m7
 import test_ops
 from aot_harness import GraphBuilder, TensorNode
+from qemu_harness import M55, run_networks
+
+from quantize.artifact import QuantizedModel
+from quantize.tflm_host import TflmRunner
 
 pytestmark = [
     pytest.mark.emulator,
@@ -54,16 +58,50 @@ CASES: dict[str, tuple[test_ops.Maker, int]] = {
 """Operators that are joined, and elements of their result; the last but one: of their operand."""
 
 
+WITH_HELIUM = (
+    "conv 1x1, prelu",
+    "rotation by constant angles",
+    "linear attention",
+    "layer norm, int16",
+    "mean and variance over pixels, int16",
+)
+"""Cases that the Helium kernels join."""
+
+
+def _model(name: str) -> QuantizedModel:
+    b = GraphBuilder(1)
+    y = CASES[name][0](b)
+    assert b.features is not None
+    return b.model(y, b.strided_slice(b.features, [0] * 4, [1] * 4))
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_joined_operators_take_fewer_instructions(name: str, tmp_path: Path) -> None:
-    make, elements = CASES[name]
-    b = GraphBuilder(1)
-    y = make(b)
-    assert b.features is not None
-    model = b.model(y, b.strided_slice(b.features, [0] * 4, [1] * 4))
+    model, elements = _model(name), CASES[name][1]
     single, joined = (
         test_m7.Board(model, tmp_path / str(fuse), fuse=fuse).frame(np.random.default_rng(0))
         for fuse in (False, True)
     )
     print(f"{name}: {single / elements:.1f} as single operators, {joined / elements:.1f} joined")
     assert joined < 0.9 * single
+
+
+@pytest.mark.skipif(shutil.which("qemu-system-arm") is None, reason="qemu-system-arm is missing")
+def test_joined_operators_take_fewer_instructions_with_helium(tmp_path: Path) -> None:
+    models = [_model(name) for name in WITH_HELIUM]
+    rng = np.random.default_rng(0)
+    inputs = []
+    for model in models:
+        shape = model.graph.tensors[model.metadata.inputs["features"]].shape
+        inputs.append(rng.integers(-128, 128, shape).astype(np.int8))
+    single, joined = (
+        run_networks(M55, models, [[x] for x in inputs], tmp_path / str(fuse), "mve", fuse=fuse)
+        for fuse in (False, True)
+    )
+    for name, model, x, *both in zip(WITH_HELIUM, models, inputs, single, joined, strict=True):
+        expected = TflmRunner(model).invoke(x)["mask"]
+        for ((outputs, _),) in both:
+            np.testing.assert_array_equal(outputs["mask"], expected, err_msg=name)
+        before, after = (frames[0][1] / CASES[name][1] for frames in both)
+        print(f"{name}: {before:.1f} as single operators, {after:.1f} joined")
+        assert after < 0.9 * before
