@@ -53,7 +53,7 @@ BARS = {
     "rsqrt, int16": 20.0,
     "squared difference": 16.5,
     "div": 31.0,
-    "maximum": 2.8,
+    "maximum": 1.3,
     "average pool 3x3": 29.0,
     "layer norm, int16, 16 channels": 12.6,
     "layer norm, int16, 48 channels": 9.3,
