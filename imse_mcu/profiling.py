@@ -232,7 +232,8 @@ def moved_bytes(layer: Mapping[str, Any]) -> int:
 def _operator_lines(data: Mapping[str, Any], top: int) -> list[str]:
     """The operators with most work, where no layers were counted."""
     heavy = sorted(data["operators"], key=lambda layer: -layer["macs"])[:top]
-    whole = max(1, data["macs_per_frame"])
+    # Not the work per frame: operators of a segment have that of all its frames.
+    whole = max(1, sum(layer["macs"] for layer in data["operators"]))
     rows = [
         (
             str(layer["index"]),

@@ -233,6 +233,24 @@ def diagonal_blocks(program: Program, node: Node | None) -> int:
     return 1
 
 
+def equal_columns(program: Program, node: Node | None) -> int:
+    """The same where all columns of a block are the same, else 1.
+
+    Args:
+        program: The program.
+        node: What gives the value.
+    """
+    blocks = diagonal_blocks(program, node)
+    mask = _mask(program, node)
+    if blocks == 1 or mask is None or mask.data is None or node is None:
+        return 1
+    others = {index for index in node.inputs if index != mask.index} or {mask.index}
+    heads = mask.data.reshape(mask.shape[0], blocks, -1)
+    alike = all(program.values[index].shape[-1] == 1 for index in others)
+    equal = heads.shape[2] == 1 or (alike and bool(np.all(heads == heads[:, :, :1])))
+    return blocks if equal else 1
+
+
 def _share_root(program: Program, root: ReciprocalRoot) -> None:
     producers = {node.outputs[0]: node for node in program.nodes}
     product = producers.get(root.inputs[0])
@@ -240,18 +258,15 @@ def _share_root(program: Program, root: ReciprocalRoot) -> None:
         return
     masked = producers[product.inputs[1]]
     mask = _mask(program, masked)
-    assert isinstance(masked, Binary)  # noqa: S101 - the product has blocks
-    assert mask is not None  # noqa: S101
+    assert mask is not None  # noqa: S101 - the product has blocks
     assert mask.data is not None  # noqa: S101
     group = mask.shape[1] // product.blocks
-    (other,) = {index for index in masked.inputs if index != mask.index} or {mask.index}
     heads = mask.data.reshape(mask.shape[0], product.blocks, group)
     values = product.outputs[0], root.outputs[0]
     readers = [n for v in values for n in program.consumers(v) if n is not root]
     if (
         group == 1
-        or np.any(heads != heads[:, :, :1])
-        or program.values[other].shape[-1] != 1
+        or equal_columns(program, masked) != product.blocks
         or program.consumers(masked.outputs[0]) != [product]
         or kept_values(program).intersection(values)
         or not all(isinstance(n, Chain) and n.group == 1 for n in readers)

@@ -445,8 +445,8 @@ class WideAttend(Node):
 
     Inputs are the queries ``(1, rows, channels)`` and the matrix ``(1, channels, channels)`` that
     they are multiplied by, the plain queries ``(1, rows, channels)`` and the sums
-    ``(1, channels, heads)`` that give ``z``, and the mean ``(1, channels)``. Matrix and sums are 0
-    outside of the blocks of the heads.
+    ``(1, channels, heads)`` that give ``z``, or ``(1, channels, channels)`` with equal columns per
+    head, and the mean ``(1, channels)``. Matrix and sums are 0 outside of the blocks of the heads.
 
     Attributes:
         numerator: Product of queries and matrix.

@@ -491,6 +491,15 @@ def test_profile_without_layers_shows_operators(tmp_path: Path, record: dict[str
     assert re.search(r"CONV_2D +1x1x4x8 +1000 +100.0 %.*a/conv", text)
 
 
+def test_operators_of_a_segment_share_the_work_of_all_its_frames(
+    tmp_path: Path, record: dict[str, Any]
+) -> None:
+    record.update(runtime_report={}, proof=None, functions=[])
+    record["report"]["macs_per_frame"] //= 4
+    text = describe(profile_of(write(tmp_path / "a", record)))
+    assert re.search(r"CONV_2D +1x1x4x8 +1000 +100.0 %.*a/conv", text)
+
+
 def test_changed_layers_are_found_by_origin(tmp_path: Path, record: dict[str, Any]) -> None:
     later = copy.deepcopy(record)
     counts = later["proof"]["layers_per_frame"]

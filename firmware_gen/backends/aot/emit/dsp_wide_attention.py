@@ -8,8 +8,15 @@ from functools import cache
 import numpy as np
 
 from firmware_gen.backends.aot.emit.dsp_norms import NormLayers
-from firmware_gen.backends.aot.emit.dsp_packing import scale_parameters, wide_factor
+from firmware_gen.backends.aot.emit.dsp_packing import scale_parameters
 from firmware_gen.backends.aot.emit.dsp_wide import doubles
+from firmware_gen.backends.aot.emit.wide_attention import (
+    HEAD,
+    right_share,
+    shares,
+    suits,
+    sum_scale,
+)
 from firmware_gen.backends.aot.linear import multiply_array
 from firmware_gen.backends.aot.loops import Loop
 from firmware_gen.backends.aot.multipliers import EXACT_HALF, RANGES
@@ -25,9 +32,8 @@ from firmware_gen.backends.aot.source import advance, looped, multiplier, struct
 from firmware_gen.backends.errors import UnsupportedOpError
 
 _INT16 = np.arange(-32768, 32768, dtype=np.int64)
-_NEARLY_HALF = ((1 << 31) - 1, -1)  # has a right shift, and the same shares as EXACT_HALF
 _AGAIN, _JOINS, _SWAPPED = 1, 2, 4  # IMSE_ROTATE_…
-_HEAD, _HEAD_SCRATCH = 8, 44  # IMSE_HEAD_S16, IMSE_HEAD_SCRATCH_S16
+_HEAD_SCRATCH = 44  # IMSE_HEAD_SCRATCH_S16
 Scale = tuple[int, int, int]
 
 
@@ -164,45 +170,32 @@ def _rotation(node: WideRotate, turn: Turn) -> dict[str, object] | None:
 def _attention(program: Program, node: WideAttend) -> dict[str, object] | None:
     """Members of the kernel's parameters that say how it rounds; None where it does not suit."""
     values = program.values
-    queries, matrix, plain, sums, mean = (values[index] for index in node.inputs)
     heads = node.numerator.blocks
-    channels = heads * _HEAD
-    products, scaled = (node.numerator, node.normaliser), (node.first, node.second, node.weighted)
-    shapes = [value.shape for value in (matrix, plain, sums)]
-    binaries = (*scaled, node.away, node.result)
+    weighted = scale_parameters(node.weighted.out, 0)
     if (
-        queries.shape != (1, queries.shape[-2], channels)
-        or shapes != [(1, channels, channels), queries.shape, (1, channels, heads)]
-        or mean.shape[-1:] != (channels,)
-        or mean.elements != channels
-        or values[node.outputs[0]].shape != queries.shape
-        or any(part.transpose_a or part.transpose_b for part in products)
-        or any(values[index].data is not None for index in node.inputs)
-        or any(values[i].dtype != "int16" for i in (*node.inputs, *node.outputs))
-        or any((part.low, part.high) != RANGES["int16"] for part in binaries)
+        not suits(program, node)
+        or values[node.inputs[3]].shape[-1] != heads
+        or weighted is None
+        or not doubles(weighted, node.weighted.out)
     ):
         return None
-    away, result = node.away, node.result
-    attended = result.inputs.index(node.second.outputs[0])
-    sum_shares = (result.a, result.b)[:: 1 if attended == 0 else -1]
-    weighted = scale_parameters(node.weighted.out, 0)
-    if sum_shares[1] != EXACT_HALF or weighted is None or not doubles(weighted, node.weighted.out):
-        return None
+    products = (node.numerator, node.normaliser)
     members: dict[str, object] = {}
     for name, product in zip(("numerator", "normaliser"), products, strict=True):
-        factor = wide_factor(product.out, channels)
-        if factor is None or not 1 <= factor[1] <= 31:
+        factor = sum_scale(product, heads * HEAD)
+        if factor is None:
             return None
         members[name] = f"{{{factor[0]}, {1 << (factor[1] - 1)}, {factor[1]}}}"
+    share = {name: scale_parameters(factor, 0) for name, factor in shares(node).items()}
     scales = {
         "first": scale_parameters(node.first.out, 0),
         "second": scale_parameters(node.second.out, 0),
-        "away_share": share_scale(away.a),
-        "mean_share": share_scale(away.b),
-        "away": scale_parameters(away.out, 0),
+        "away_share": share["away_share"],
+        "mean_share": share["mean_share"],
+        "away": scale_parameters(node.away.out, 0),
         "weighted": weighted,
-        "sum_share": share_scale(sum_shares[0]),
-        "sum": scale_parameters(result.out, 0),
+        "sum_share": share["sum_share"],
+        "sum": scale_parameters(node.result.out, 0),
     }
     for name, scale in scales.items():
         if scale is None:
@@ -213,7 +206,7 @@ def _attention(program: Program, node: WideAttend) -> dict[str, object] | None:
 
 def share_scale(factor: Multiplier) -> Scale | None:
     """Rounding of an operand's share in a sum, see ``imse_share_s16``."""
-    return scale_parameters(_NEARLY_HALF if factor == EXACT_HALF else factor, 0)
+    return scale_parameters(right_share(factor), 0)
 
 
 def _product_scale(out: Multiplier, factors: Sequence[int]) -> Scale | None:

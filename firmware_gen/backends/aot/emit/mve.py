@@ -14,6 +14,7 @@ from firmware_gen.backends.aot.emit.mve_convolutions import MveConvolutionLayers
 from firmware_gen.backends.aot.emit.mve_elementwise import MveElementwiseLayers
 from firmware_gen.backends.aot.emit.mve_norms import MveNormLayers
 from firmware_gen.backends.aot.emit.mve_packing import LONGEST_STEP, mve_scales, rounds_right
+from firmware_gen.backends.aot.emit.mve_wide_attention import MveWideAttentionLayers
 from firmware_gen.backends.aot.multipliers import reduced_mantissa
 from firmware_gen.backends.aot.nodes import AveragePool, Binary, Convolution, MatMul, Program
 from firmware_gen.backends.aot.source import multiplier
@@ -21,7 +22,13 @@ from firmware_gen.backends.aot.source import multiplier
 _LARGEST_WINDOW = 4000
 
 
-class MveEmitter(MveConvolutionLayers, MveElementwiseLayers, MveAttentionLayers, MveNormLayers):
+class MveEmitter(
+    MveConvolutionLayers,
+    MveElementwiseLayers,
+    MveAttentionLayers,
+    MveWideAttentionLayers,
+    MveNormLayers,
+):
     """Writes the layers with the Helium kernels where they apply."""
 
     replacements: ClassVar[Mapping[str, str]] = {

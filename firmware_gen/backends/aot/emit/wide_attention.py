@@ -1,0 +1,63 @@
+"""What the kernels of linear attention on int16 values have in common."""
+
+from __future__ import annotations
+
+from firmware_gen.backends.aot.emit.dsp_packing import wide_factor
+from firmware_gen.backends.aot.multipliers import EXACT_HALF, RANGES
+from firmware_gen.backends.aot.nodes import MatMul, Multiplier, Program, WideAttend
+
+HEAD = 8
+"""Channels of a head, IMSE_HEAD_S16."""
+
+_NEARLY_HALF = ((1 << 31) - 1, -1)  # has a right shift, and the same shares as EXACT_HALF
+
+
+def suits(program: Program, node: WideAttend) -> bool:
+    """Whether shapes and types are those of the kernels."""
+    values = program.values
+    queries, matrix, plain, sums, mean = (values[index] for index in node.inputs)
+    heads = node.numerator.blocks
+    channels = heads * HEAD
+    products = (node.numerator, node.normaliser)
+    scaled = (node.first, node.second, node.weighted, node.away, node.result)
+    return (
+        queries.shape == (1, queries.shape[-2], channels)
+        and (matrix.shape, plain.shape) == ((1, channels, channels), queries.shape)
+        and sums.shape in ((1, channels, heads), (1, channels, channels))
+        and mean.shape[-1:] == (channels,)
+        and mean.elements == channels
+        and values[node.outputs[0]].shape == queries.shape
+        and not any(part.transpose_a or part.transpose_b for part in products)
+        and all(values[index].data is None for index in node.inputs)
+        and all(values[i].dtype == "int16" for i in (*node.inputs, *node.outputs))
+        and all((part.low, part.high) == RANGES["int16"] for part in scaled)
+        and _sum_shares(node)[1] == EXACT_HALF
+    )
+
+
+def sum_scale(product: MatMul, channels: int) -> tuple[int, int] | None:
+    """Factor and shift of a product's sums, ``imse_sum_scale_t``; None where they do not fit."""
+    factor = wide_factor(product.out, channels)
+    return factor if factor is not None and 1 <= factor[1] <= 31 else None
+
+
+def shares(node: WideAttend) -> dict[str, Multiplier]:
+    """Multipliers of the operands of difference and sum, with right shifts as far as can be."""
+    found = {
+        "away_share": node.away.a,
+        "mean_share": node.away.b,
+        "sum_share": _sum_shares(node)[0],
+    }
+    return {name: right_share(factor) for name, factor in found.items()}
+
+
+def right_share(factor: Multiplier) -> Multiplier:
+    """One half as a multiplier with a right shift, or any other as it is."""
+    return _NEARLY_HALF if factor == EXACT_HALF else factor
+
+
+def _sum_shares(node: WideAttend) -> tuple[Multiplier, Multiplier]:
+    """Multipliers in the sum: of the attended values, and of the weighted difference."""
+    result = node.result
+    attended_first = result.inputs[0] == node.second.outputs[0]
+    return (result.a, result.b) if attended_first else (result.b, result.a)
