@@ -146,6 +146,7 @@ CASES = [
     *((name, kind) for kind in ("", "-fused") for name in SETS),
     ("dsp", "-rotation-int16"),
     ("dsp", "-attention-int16"),
+    ("mve", "-rotation-int16"),
     ("mve", "-attention-int16"),
 ]
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -12,17 +11,15 @@ from firmware_gen.backends.aot.emit.dsp_packing import scale_parameters
 from firmware_gen.backends.aot.emit.dsp_wide import doubles
 from firmware_gen.backends.aot.emit.wide_attention import (
     HEAD,
-    right_share,
     shares,
     suits,
     sum_scale,
+    turn_rounding,
 )
-from firmware_gen.backends.aot.linear import multiply_array
 from firmware_gen.backends.aot.loops import Loop
-from firmware_gen.backends.aot.multipliers import EXACT_HALF, RANGES
+from firmware_gen.backends.aot.multipliers import RANGES
 from firmware_gen.backends.aot.nodes import (
     Mean,
-    Multiplier,
     Program,
     Turn,
     WideAttend,
@@ -31,10 +28,7 @@ from firmware_gen.backends.aot.nodes import (
 from firmware_gen.backends.aot.source import advance, looped, multiplier, struct
 from firmware_gen.backends.errors import UnsupportedOpError
 
-_INT16 = np.arange(-32768, 32768, dtype=np.int64)
-_AGAIN, _JOINS, _SWAPPED = 1, 2, 4  # IMSE_ROTATE_…
 _HEAD_SCRATCH = 44  # IMSE_HEAD_SCRATCH_S16
-Scale = tuple[int, int, int]
 
 
 class WideAttentionLayers(NormLayers):
@@ -43,10 +37,7 @@ class WideAttentionLayers(NormLayers):
     @staticmethod
     def rotates_wide(program: Program, node: WideRotate) -> bool:
         del program
-        sums = (node.joined, node.result)
-        products = [part for turn in node.turns for part in (turn.straight, turn.crossed)]
-        full = all((part.low, part.high) == RANGES["int16"] for part in (*sums, *products))
-        return full and all(_rotation(node, turn) is not None for turn in node.turns)
+        return all(_rotation(node, turn) is not None for turn in node.turns)
 
     def wide_rotate(self, node: WideRotate) -> list[str]:
         """Two channels of all columns of a row per call."""
@@ -139,32 +130,20 @@ class WideAttentionLayers(NormLayers):
 
 def _rotation(node: WideRotate, turn: Turn) -> dict[str, object] | None:
     """Members of the kernel's parameters that say how it rounds; None where it does not suit."""
-    swapped = node.result.a != EXACT_HALF
-    big, small = (node.result.b, node.result.a) if swapped else (node.result.a, node.result.b)
-    if big != EXACT_HALF:
+    rounding = turn_rounding(node, turn)
+    # Doubled products with constants have to fit 32 bits.
+    factors = (*turn.cosines, *turn.sines, *(turn.again or ())[:1])
+    if rounding is None or min(factors) <= RANGES["int16"][0]:
         return None
-    scales: dict[str, Scale | None] = {
-        "straight": _product_scale(turn.straight.out, turn.cosines),
-        "crossed": _product_scale(turn.crossed.out, turn.sines),
-        "share": share_scale(small),
-        "result": scale_parameters(node.result.out, 0),
-    }
-    steps = _SWAPPED if swapped else 0
     members: dict[str, object] = {}
     if turn.again is not None:
-        factor, out = turn.again
-        steps += _AGAIN
-        members["again_twice"] = 2 * factor
-        scales["again"] = _product_scale(out, (factor,))
-    if not _changes_nothing(turn.share, node.joined.out):
-        steps += _JOINS
-        scales["gathered"] = share_scale(turn.share)
-        scales["joined"] = scale_parameters(node.joined.out, 0)
-    for name, scale in scales.items():
+        members["again_twice"] = 2 * turn.again[0]
+    for name, factor in rounding.factors.items():
+        scale = scale_parameters(factor, 0)
         if scale is None:
             return None
         members[name] = f"{{0, {', '.join(map(str, scale))}}}"
-    return {**members, "steps": steps}
+    return {**members, "steps": rounding.steps}
 
 
 def _attention(program: Program, node: WideAttend) -> dict[str, object] | None:
@@ -202,20 +181,3 @@ def _attention(program: Program, node: WideAttend) -> dict[str, object] | None:
             return None
         members[name] = f"{{0, {', '.join(map(str, scale))}}}"
     return {**members, "root": multiplier(node.root.out)}
-
-
-def share_scale(factor: Multiplier) -> Scale | None:
-    """Rounding of an operand's share in a sum, see ``imse_share_s16``."""
-    return scale_parameters(right_share(factor), 0)
-
-
-def _product_scale(out: Multiplier, factors: Sequence[int]) -> Scale | None:
-    """Rounding of doubled products with constants, which have to fit 32 bits."""
-    return scale_parameters(out, 0) if min(factors) > RANGES["int16"][0] else None
-
-
-@cache
-def _changes_nothing(share: Multiplier, out: Multiplier) -> bool:
-    """Whether the sum of a value and 0 is the value, for all values."""
-    alone = multiply_array(multiply_array(_INT16 << 15, share), out)
-    return bool(np.array_equal(alone, _INT16))

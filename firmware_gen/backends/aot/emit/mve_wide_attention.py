@@ -1,17 +1,80 @@
-"""Layers of linear attention on int16 values that use the Helium (MVE) kernels."""
+"""Layers of linear attention and rotations on int16 values that use the Helium (MVE) kernels."""
 
 from __future__ import annotations
 
+import numpy as np
+
 from firmware_gen.backends.aot.emit.mve_packing import LONGEST_STEP, rounds_right
 from firmware_gen.backends.aot.emit.portable import Emitter
-from firmware_gen.backends.aot.emit.wide_attention import HEAD, shares, suits, sum_scale
-from firmware_gen.backends.aot.nodes import Program, WideAttend
-from firmware_gen.backends.aot.source import multiplier, struct
+from firmware_gen.backends.aot.emit.wide_attention import (
+    HEAD,
+    shares,
+    suits,
+    sum_scale,
+    turn_rounding,
+)
+from firmware_gen.backends.aot.loops import Loop
+from firmware_gen.backends.aot.nodes import Program, WideAttend, WideRotate
+from firmware_gen.backends.aot.source import advance, looped, multiplier, struct
 from firmware_gen.backends.errors import UnsupportedOpError
 
 
 class MveWideAttentionLayers(Emitter):
-    """Linear attention on int16 values."""
+    """Linear attention and rotations of int16 values."""
+
+    @staticmethod
+    def rotates_wide(program: Program, node: WideRotate) -> bool:
+        del program
+        found = [turn_rounding(node, turn) for turn in node.turns]
+        return all(
+            rounding is not None and all(map(rounds_right, rounding.factors.values()))
+            for rounding in found
+        )
+
+    def wide_rotate(self, node: WideRotate) -> list[str]:
+        """Two channels of all columns of a row per call."""
+        (x,), (y,) = node.inputs, node.outputs
+        _, rows, columns, channels = self.value(x).shape
+        into, out = self.place(x).strides, self.place(y).strides
+        if into[3] != 1 or out[3] != 1 or max(into[2], out[2]) > LONGEST_STEP:
+            raise UnsupportedOpError(f"aot runtime: {node.label} lies in parts of other tensors")
+        width = 2 * len(node.turns)
+        even, odd = (
+            self.source.constant(f"{name}_{self.index:03d}", np.array(table, np.int16))
+            for name, table in zip(("even", "odd"), node.turned, strict=True)
+        )
+        lines: list[str] = []
+        for number, turn in enumerate(node.turns):
+            rounding = turn_rounding(node, turn)
+            assert rounding is not None  # noqa: S101 - accepted
+            plain = np.array(turn.plain, np.int16)
+            members = {
+                "plain": self.source.constant(f"plain{number}_{self.index:03d}", plain),
+                "even": even,
+                "odd": odd,
+                **{name: multiplier(factor) for name, factor in rounding.factors.items()},
+                "factor": 0 if turn.again is None else turn.again[0],
+                "steps": rounding.steps,
+                "pixels": columns,
+                "in_step": into[2],
+                "out_step": out[2],
+                "angle_step": 1 if turn.axis == 2 else 0,
+                "sines": len(turn.cosines),
+            }
+            angles = np.array([turn.cosines, turn.sines], np.int16)
+            name = self.source.constant(f"angles_{self.index:03d}_{number}", angles.ravel())
+            loops = [
+                Loop(rows, (out[1], into[1], 1 if turn.axis == 1 else 0)),
+                Loop(channels // width, (width, width, 0)),
+            ]
+            call = (
+                f"{self.source.kernel('imse_rotate_s16_mve')}(&p{number}, "
+                f"{name}{advance(loops, 2)}, {self.at(x)} + {2 * number}{advance(loops, 1)}, "
+                f"{self.at(y)} + {2 * number}{advance(loops, 0)});"
+            )
+            lines += struct("imse_rotate_s16_mve_t", members, f"p{number}")
+            lines += looped(loops, [call])
+        return lines
 
     @staticmethod
     def attends_wide(program: Program, node: WideAttend) -> bool:

@@ -1,14 +1,29 @@
-"""What the kernels of linear attention on int16 values have in common."""
+"""What the kernels of linear attention and rotations on int16 values have in common."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
 from firmware_gen.backends.aot.emit.dsp_packing import wide_factor
+from firmware_gen.backends.aot.linear import multiply_array
 from firmware_gen.backends.aot.multipliers import EXACT_HALF, RANGES
-from firmware_gen.backends.aot.nodes import MatMul, Multiplier, Program, WideAttend
+from firmware_gen.backends.aot.nodes import (
+    MatMul,
+    Multiplier,
+    Program,
+    Turn,
+    WideAttend,
+    WideRotate,
+)
 
 HEAD = 8
 """Channels of a head, IMSE_HEAD_S16."""
 
+_AGAIN, _JOINS, _SWAPPED = 1, 2, 4  # IMSE_ROTATE_…
+_INT16 = np.arange(-32768, 32768, dtype=np.int64)
 _NEARLY_HALF = ((1 << 31) - 1, -1)  # has a right shift, and the same shares as EXACT_HALF
 
 
@@ -49,6 +64,50 @@ def shares(node: WideAttend) -> dict[str, Multiplier]:
         "sum_share": _sum_shares(node)[0],
     }
     return {name: right_share(factor) for name, factor in found.items()}
+
+
+@dataclass(frozen=True)
+class TurnRounding:
+    """How the rotation of a pair of channels rounds.
+
+    Attributes:
+        factors: Multipliers by member of the kernels' parameters.
+        steps: What it takes besides two products and their sum, ``IMSE_ROTATE_…``.
+    """
+
+    factors: dict[str, Multiplier]
+    steps: int
+
+
+def turn_rounding(node: WideRotate, turn: Turn) -> TurnRounding | None:
+    """How a pair is rotated, or None where that does not suit the kernels."""
+    swapped = node.result.a != EXACT_HALF
+    big, small = (node.result.b, node.result.a) if swapped else (node.result.a, node.result.b)
+    sums = (node.joined, node.result, turn.straight, turn.crossed)
+    if big != EXACT_HALF or any((part.low, part.high) != RANGES["int16"] for part in sums):
+        return None
+    steps = _SWAPPED if swapped else 0
+    factors = {
+        "straight": turn.straight.out,
+        "crossed": turn.crossed.out,
+        "share": right_share(small),
+        "result": node.result.out,
+    }
+    if turn.again is not None:
+        steps += _AGAIN
+        factors["again"] = turn.again[1]
+    if not _changes_nothing(turn.share, node.joined.out):
+        steps += _JOINS
+        factors["gathered"] = right_share(turn.share)
+        factors["joined"] = node.joined.out
+    return TurnRounding(factors, steps)
+
+
+@cache
+def _changes_nothing(share: Multiplier, out: Multiplier) -> bool:
+    """Whether the sum of a value and 0 is the value, for all values."""
+    alone = multiply_array(multiply_array(_INT16 << 15, share), out)
+    return bool(np.array_equal(alone, _INT16))
 
 
 def right_share(factor: Multiplier) -> Multiplier:

@@ -62,6 +62,7 @@ WITH_HELIUM = (
     "conv 1x1, prelu",
     "rotation by constant angles",
     "linear attention",
+    "rotation by row and column, int16",
     "linear attention, int16",
     "layer norm, int16",
     "mean and variance over pixels, int16",

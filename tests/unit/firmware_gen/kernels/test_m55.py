@@ -59,6 +59,7 @@ BARS = {
     "layer norm, int16, 48 channels": 9.3,
     "rotation": 7.5,
     "linear attention": 23.5,
+    "rotation, int16": 15.0,
     "linear attention, int16": 28.0,
 }
 """Instructions per multiply-accumulate or element, the whole network of one operator."""
