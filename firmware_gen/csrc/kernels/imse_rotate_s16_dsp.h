@@ -4,14 +4,8 @@
 
 #include <stdint.h>
 
+#include "imse_rotate_s16.h"
 #include "imse_simd.h"
-
-/* What a rotation takes besides two products and their sum, added up. */
-enum {
-  IMSE_ROTATE_AGAIN = 1,  /* the product with the cosine times a constant */
-  IMSE_ROTATE_JOINS = 2,  /* the product with the sine in a sum over both kinds of angles */
-  IMSE_ROTATE_SWAPPED = 4 /* in the last sum, the product with the cosine has the smaller scale */
-};
 
 typedef struct {
   const int16_t *plain;  /* table of what is multiplied by the cosine, at the result for 0 */

@@ -5,13 +5,7 @@
 #include <stdint.h>
 
 #include "imse_fixedpoint.h"
-
-/* What a rotation takes besides two products and their sum, added up. */
-enum {
-  IMSE_ROTATE_AGAIN = 1,  /* the product with the cosine times a constant */
-  IMSE_ROTATE_JOINS = 2,  /* the product with the sine in a sum over both kinds of angles */
-  IMSE_ROTATE_SWAPPED = 4 /* in the last sum, the product with the cosine has the smaller scale */
-};
+#include "imse_rotate_s16.h"
 
 typedef struct {
   const int16_t *plain;       /* table of what is multiplied by the cosine, from -128 on */

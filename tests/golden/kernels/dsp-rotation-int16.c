@@ -248,6 +248,7 @@ int imse_network_invoke(const int8_t *features, int8_t *mask, int8_t *phase) {
   return 0;
 }
 
+/* kernels/imse_rotate_s16.h */
 /* kernels/imse_rotate_s16_dsp.c */
 /* kernels/imse_rotate_s16_dsp.h */
 /* kernels/imse_simd.h */

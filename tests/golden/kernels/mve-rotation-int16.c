@@ -253,6 +253,7 @@ int imse_network_invoke(const int8_t *features, int8_t *mask, int8_t *phase) {
 /* kernels/imse_mul.h */
 /* kernels/imse_mve.h */
 /* kernels/imse_requant.h */
+/* kernels/imse_rotate_s16.h */
 /* kernels/imse_rotate_s16_mve.c */
 /* kernels/imse_rotate_s16_mve.h */
 /* kernels/imse_squared_difference.h */

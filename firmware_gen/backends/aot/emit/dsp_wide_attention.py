@@ -14,9 +14,9 @@ from firmware_gen.backends.aot.emit.wide_attention import (
     shares,
     suits,
     sum_scale,
+    turn_loops,
     turn_rounding,
 )
-from firmware_gen.backends.aot.loops import Loop
 from firmware_gen.backends.aot.multipliers import RANGES
 from firmware_gen.backends.aot.nodes import (
     Mean,
@@ -42,11 +42,10 @@ class WideAttentionLayers(NormLayers):
     def wide_rotate(self, node: WideRotate) -> list[str]:
         """Two channels of all columns of a row per call."""
         (x,), (y,) = node.inputs, node.outputs
-        _, rows, columns, channels = self.value(x).shape
+        columns = self.value(x).shape[2]
         into, out = self.place(x).strides, self.place(y).strides
         if into[3] != 1 or out[3] != 1:
             raise UnsupportedOpError(f"aot runtime: {node.label} lies in parts of other tensors")
-        width = 2 * len(node.turns)
         even, odd = map(self._wide_table, ("even", "odd"), node.turned)
         lines: list[str] = []
         for number, turn in enumerate(node.turns):
@@ -64,10 +63,8 @@ class WideAttentionLayers(NormLayers):
             }
             angles = 2 * np.stack([turn.cosines, turn.sines], axis=1).astype(np.int32)
             name = self.source.constant(f"angles_{self.index:03d}_{number}", angles)
-            loops = [
-                Loop(rows, (out[1], into[1], 2 if turn.axis == 1 else 0)),
-                Loop(channels // width, (width, width, 0)),
-            ]
+            angle_pitch = 2 if turn.axis == 1 else 0
+            loops = turn_loops(self.value(x).shape, len(node.turns), into, out, angle_pitch)
             call = (
                 f"{self.source.kernel('imse_rotate_s16_dsp')}(&p{number}, "
                 f"{name}{advance(loops, 2)}, {self.at(x)} + {2 * number}{advance(loops, 1)}, "

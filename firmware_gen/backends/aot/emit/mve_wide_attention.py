@@ -11,9 +11,9 @@ from firmware_gen.backends.aot.emit.wide_attention import (
     shares,
     suits,
     sum_scale,
+    turn_loops,
     turn_rounding,
 )
-from firmware_gen.backends.aot.loops import Loop
 from firmware_gen.backends.aot.nodes import Program, WideAttend, WideRotate
 from firmware_gen.backends.aot.source import advance, looped, multiplier, struct
 from firmware_gen.backends.errors import UnsupportedOpError
@@ -34,11 +34,10 @@ class MveWideAttentionLayers(Emitter):
     def wide_rotate(self, node: WideRotate) -> list[str]:
         """Two channels of all columns of a row per call."""
         (x,), (y,) = node.inputs, node.outputs
-        _, rows, columns, channels = self.value(x).shape
+        columns = self.value(x).shape[2]
         into, out = self.place(x).strides, self.place(y).strides
         if into[3] != 1 or out[3] != 1 or max(into[2], out[2]) > LONGEST_STEP:
             raise UnsupportedOpError(f"aot runtime: {node.label} lies in parts of other tensors")
-        width = 2 * len(node.turns)
         even, odd = (
             self.source.constant(f"{name}_{self.index:03d}", np.array(table, np.int16))
             for name, table in zip(("even", "odd"), node.turned, strict=True)
@@ -63,10 +62,8 @@ class MveWideAttentionLayers(Emitter):
             }
             angles = np.array([turn.cosines, turn.sines], np.int16)
             name = self.source.constant(f"angles_{self.index:03d}_{number}", angles.ravel())
-            loops = [
-                Loop(rows, (out[1], into[1], 1 if turn.axis == 1 else 0)),
-                Loop(channels // width, (width, width, 0)),
-            ]
+            angle_pitch = 1 if turn.axis == 1 else 0
+            loops = turn_loops(self.value(x).shape, len(node.turns), into, out, angle_pitch)
             call = (
                 f"{self.source.kernel('imse_rotate_s16_mve')}(&p{number}, "
                 f"{name}{advance(loops, 2)}, {self.at(x)} + {2 * number}{advance(loops, 1)}, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from firmware_gen.backends.aot.emit.dsp_packing import wide_factor
 from firmware_gen.backends.aot.linear import multiply_array
+from firmware_gen.backends.aot.loops import Loop
 from firmware_gen.backends.aot.multipliers import EXACT_HALF, RANGES
 from firmware_gen.backends.aot.nodes import (
     MatMul,
@@ -101,6 +103,29 @@ def turn_rounding(node: WideRotate, turn: Turn) -> TurnRounding | None:
         factors["gathered"] = right_share(turn.share)
         factors["joined"] = node.joined.out
     return TurnRounding(factors, steps)
+
+
+def turn_loops(
+    shape: tuple[int, ...], pairs: int, into: Sequence[int], out: Sequence[int], angle: int
+) -> list[Loop]:
+    """Loops around the kernel of one turn: rows, and pairs that turn alike.
+
+    Args:
+        shape: Of the value, ``(1, rows, columns, channels)``.
+        pairs: Turns of a row of channels before they repeat.
+        into: Strides of the input.
+        out: Strides of the result.
+        angle: Elements from the angle of one row to the next one's.
+
+    Returns:
+        The loops, with steps of result, input and angle.
+    """
+    _, rows, _, channels = shape
+    width = 2 * pairs
+    return [
+        Loop(rows, (out[1], into[1], angle)),
+        Loop(channels // width, (width, width, 0)),
+    ]
 
 
 @cache
