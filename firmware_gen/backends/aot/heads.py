@@ -246,7 +246,7 @@ def equal_columns(program: Program, node: Node | None) -> int:
         return 1
     others = {index for index in node.inputs if index != mask.index} or {mask.index}
     heads = mask.data.reshape(mask.shape[0], blocks, -1)
-    alike = all(program.values[index].shape[-1] == 1 for index in others)
+    alike = all(program.values[index].shape[-1:] in ((), (1,)) for index in others)
     equal = heads.shape[2] == 1 or (alike and bool(np.all(heads == heads[:, :, :1])))
     return blocks if equal else 1
 

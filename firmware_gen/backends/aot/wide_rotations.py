@@ -131,6 +131,8 @@ def _product(program: Program, node: Node | None) -> _Product | None:
     """A product of an int16 value with constants by row or by column."""
     if not isinstance(node, Binary) or node.kind != "mul":
         return None
+    if (node.low, node.high) != RANGES["int16"]:
+        return None
     shape = program.values[node.outputs[0]].shape
     for source, factor in (node.inputs, node.inputs[::-1]):
         data, x = program.values[factor].data, program.values[source]

@@ -8,17 +8,17 @@
 #include "imse_fixedpoint.h"
 
 /* Channels of a head. */
-enum { IMSE_HEAD_S16 = 8 };
+enum { IMSE_HEAD_MVE = 8 };
 
 /* sum * factor / 2^(32 + shift), to nearest, halves up. */
 typedef struct {
   int32_t factor;
   int32_t shift;
-} imse_sum_scale_t;
+} imse_sum_scale_mve_t;
 
 typedef struct {
-  imse_sum_scale_t numerator;   /* of the sums of products of query and matrix */
-  imse_sum_scale_t normaliser;  /* of the sums of products of plain query and sums */
+  imse_sum_scale_mve_t numerator;   /* of the sums of products of query and matrix */
+  imse_sum_scale_mve_t normaliser;  /* of the sums of products of plain query and sums */
   imse_multiplier_t root;       /* of the root's reciprocal; any shift, below right ones */
   imse_multiplier_t first;      /* of the product of numerator and root */
   imse_multiplier_t second;     /* of the product of that and the root: `attended` */

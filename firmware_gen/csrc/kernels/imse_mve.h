@@ -5,6 +5,8 @@
 #include <arm_mve.h>
 #include <stdint.h>
 
+#include "imse_fixedpoint.h"
+
 /* Copies n bytes, touches nothing beyond them, and returns the end of `to`. */
 static inline int8_t *imse_copied_mve(int8_t *to, const int8_t *from, int32_t n) {
   int8_t *const end = to + n;
@@ -84,6 +86,16 @@ static inline void imse_widen_mve(const int8_t *in, uint16x8_t places, int32_t s
 /* Even and odd lanes, back in order. */
 static inline int16x8_t imse_merge_mve(int32x4_t even, int32x4_t odd) {
   return vqmovntq_s32(vqmovnbq_s32(vreinterpretq_s16_s32(even), even), odd);
+}
+
+/* The same, rounded by a right shift. */
+static inline int16x8_t imse_rounded_mve(int32x4_t even, int32x4_t odd, const imse_multiplier_t *q) {
+  return imse_merge_mve(imse_scale_mve(even, q->mantissa, q->shift),
+                        imse_scale_mve(odd, q->mantissa, q->shift));
+}
+
+static inline int16x8_t imse_product_mve(int16x8_t a, int16x8_t b, const imse_multiplier_t *q) {
+  return imse_rounded_mve(vmullbq_int_s16(a, b), vmulltq_int_s16(a, b), q);
 }
 
 #endif

@@ -24,7 +24,8 @@ class MveWideAttentionLayers(Emitter):
 
     @staticmethod
     def rotates_wide(program: Program, node: WideRotate) -> bool:
-        del program
+        if program.values[node.inputs[0]].shape[-1] > LONGEST_STEP:
+            return False
         found = [turn_rounding(node, turn) for turn in node.turns]
         return all(
             rounding is not None and all(map(rounds_right, rounding.factors.values()))
@@ -81,6 +82,7 @@ class MveWideAttentionLayers(Emitter):
         products = (node.numerator, node.normaliser)
         return (
             suits(program, node)
+            and channels <= LONGEST_STEP
             and all(rounds_right(factor) for factor in factors)
             and all(sum_scale(product, channels) is not None for product in products)
         )

@@ -22,7 +22,7 @@ from firmware_gen.backends.aot.nodes import (
 )
 
 HEAD = 8
-"""Channels of a head, IMSE_HEAD_S16."""
+"""Channels of a head, IMSE_HEAD_S16 and IMSE_HEAD_MVE."""
 
 _AGAIN, _JOINS, _SWAPPED = 1, 2, 4  # IMSE_ROTATE_…
 _INT16 = np.arange(-32768, 32768, dtype=np.int64)
@@ -53,7 +53,7 @@ def suits(program: Program, node: WideAttend) -> bool:
 
 
 def sum_scale(product: MatMul, channels: int) -> tuple[int, int] | None:
-    """Factor and shift of a product's sums, ``imse_sum_scale_t``; None where they do not fit."""
+    """Factor and shift of a product's sums, ``imse_sum_scale…``; None where they do not fit."""
     factor = wide_factor(product.out, channels)
     return factor if factor is not None and 1 <= factor[1] <= 31 else None
 

@@ -6,14 +6,6 @@ static inline int32x4_t scaled(int32x4_t value, const imse_multiplier_t *q) {
   return imse_scale_mve(value, q->mantissa, q->shift);
 }
 
-static inline int16x8_t narrowed(int32x4_t even, int32x4_t odd, const imse_multiplier_t *q) {
-  return imse_merge_mve(scaled(even, q), scaled(odd, q));
-}
-
-static inline int16x8_t product(int16x8_t a, int16x8_t b, const imse_multiplier_t *q) {
-  return narrowed(vmullbq_int_s16(a, b), vmulltq_int_s16(a, b), q);
-}
-
 static inline int16x8_t looked_up(const int16_t *table, uint16x8_t value) {
   return vldrhq_gather_shifted_offset_s16(table, value);
 }
@@ -22,19 +14,19 @@ static inline int16x8_t looked_up(const int16_t *table, uint16x8_t value) {
 static inline int16x8_t rotate(const imse_rotate_s16_mve_t *p, int16x8_t straight,
                                int16x8_t crossed) {
   if (p->steps & IMSE_ROTATE_AGAIN) {
-    straight = product(straight, vdupq_n_s16((int16_t)p->factor), &p->again);
+    straight = imse_product_mve(straight, vdupq_n_s16((int16_t)p->factor), &p->again);
   }
   if (p->steps & IMSE_ROTATE_JOINS) {
-    crossed = narrowed(scaled(vshllbq_n_s16(crossed, 15), &p->gathered),
-                       scaled(vshlltq_n_s16(crossed, 15), &p->gathered), &p->joined);
+    crossed = imse_rounded_mve(scaled(vshllbq_n_s16(crossed, 15), &p->gathered),
+                               scaled(vshlltq_n_s16(crossed, 15), &p->gathered), &p->joined);
   }
   const int32_t swapped = p->steps & IMSE_ROTATE_SWAPPED;
   const int16x8_t big = swapped ? crossed : straight;
   const int16x8_t small = swapped ? straight : crossed;
   const int32x4_t even = scaled(vshllbq_n_s16(small, 15), &p->share);
   const int32x4_t odd = scaled(vshlltq_n_s16(small, 15), &p->share);
-  return narrowed(vaddq_s32(even, vshllbq_n_s16(big, 14)), vaddq_s32(odd, vshlltq_n_s16(big, 14)),
-                  &p->result);
+  return imse_rounded_mve(vaddq_s32(even, vshllbq_n_s16(big, 14)),
+                          vaddq_s32(odd, vshlltq_n_s16(big, 14)), &p->result);
 }
 
 void imse_rotate_s16_mve(const imse_rotate_s16_mve_t *p, const int16_t *angle, const int8_t *in,
@@ -50,11 +42,11 @@ void imse_rotate_s16_mve(const imse_rotate_s16_mve_t *p, const int16_t *angle, c
         vreinterpretq_u16_s16(vaddq_n_s16(imse_load8_mve(in, places, lanes), 128));
     const uint16x8_t second =
         vreinterpretq_u16_s16(vaddq_n_s16(imse_load8_mve(in + 1, places, lanes), 128));
-    const int16x8_t x = product(looked_up(p->plain, first), cosine, &p->straight);
-    const int16x8_t y = product(looked_up(p->even, second), sine, &p->crossed);
+    const int16x8_t x = imse_product_mve(looked_up(p->plain, first), cosine, &p->straight);
+    const int16x8_t y = imse_product_mve(looked_up(p->even, second), sine, &p->crossed);
     vstrhq_scatter_shifted_offset_p_s16(out, out_places, rotate(p, x, y), lanes);
-    const int16x8_t z = product(looked_up(p->plain, second), cosine, &p->straight);
-    const int16x8_t w = product(looked_up(p->odd, first), sine, &p->crossed);
+    const int16x8_t z = imse_product_mve(looked_up(p->plain, second), cosine, &p->straight);
+    const int16x8_t w = imse_product_mve(looked_up(p->odd, first), sine, &p->crossed);
     vstrhq_scatter_shifted_offset_p_s16(out + 1, out_places, rotate(p, z, w), lanes);
     in += 8 * p->in_step;
     out += 8 * p->out_step;

@@ -83,8 +83,20 @@ def wide_rotated(
     return b.binary("ADD", y, plain, scale=y.scales[0]) if r.integers(2) else y
 
 
-def wide_attended(b: GraphBuilder, rows: int = 0, heads: int = 0) -> TensorNode:
-    """Linear attention over masked heads of 8 channels, from the queries on."""
+def wide_attended(b: GraphBuilder, rows: int = 0, heads: int = 0, flaw: str = "") -> TensorNode:
+    """Linear attention over masked heads of 8 channels, from the queries on.
+
+    Args:
+        b: Where it is built.
+        rows: Tokens.
+        heads: Heads.
+        flaw: What keeps it from being one operator: ``"columns"`` of the normaliser that differ,
+            ``"difference"`` the other way round, ``"another reader"`` of the quotient,
+            ``"activation"`` behind a product.
+
+    Returns:
+        The result.
+    """
     r = b.rng
     rows, heads = rows or int(r.integers(1, 12)), heads or int(r.integers(2, 5))
     channels = 8 * heads
@@ -104,8 +116,9 @@ def wide_attended(b: GraphBuilder, rows: int = 0, heads: int = 0) -> TensorNode:
     )
     blocks = np.kron(np.eye(heads), np.ones((8, 8)))
 
-    def masked(x: TensorNode, scale: float) -> TensorNode:
-        mask = b.constant((blocks * int(r.integers(5000, 32767))).astype("int16"), [1 / 20000])
+    def masked(x: TensorNode, scale: float, different: float = 0) -> TensorNode:
+        levels = blocks * int(r.integers(5000, 32767)) - different * np.arange(channels)
+        mask = b.constant((levels * blocks).astype("int16"), [1 / 20000])
         return b.binary("MUL", *(x, mask)[:: int(r.choice([1, -1]))], scale=scale)
 
     def product(first: TensorNode, second: TensorNode, levels: float) -> TensorNode:
@@ -115,18 +128,21 @@ def wide_attended(b: GraphBuilder, rows: int = 0, heads: int = 0) -> TensorNode:
 
     def times(first: TensorNode, second: TensorNode, levels: float) -> TensorNode:
         scale = first.scales[0] * second.scales[0] * levels * float(r.uniform(0.3, 3))
-        return b.binary("MUL", *(first, second)[:: int(r.choice([1, -1]))], scale=scale)
+        parts = (first, second)[:: int(r.choice([1, -1]))]
+        return b.binary("MUL", *parts, scale=scale, activation=int(flaw == "activation"))
 
-    z = product(plain, masked(sums, sums.scales[0] * 1.2), 30000)
+    z = product(plain, masked(sums, sums.scales[0] * 1.2, flaw == "columns"), 30000)
     numerator = product(query, masked(matrix, 0.0003), 20000)
     root = b.unary("RSQRT", z, (z.scales[0] ** -0.5) / 30000 * float(r.uniform(0.02, 1)), 0)
     attended = times(times(numerator, root, 5000), root, 5000)
     scale = attended.scales[0] * float(2.0 ** r.uniform(-2, 1))
     mean = b.requant(mean, "int16", scale, 0)
     both = max(attended.scales[0], scale)
-    away = b.binary("SUB", attended, mean, scale=both * float(r.uniform(0.5, 2)))
+    parts = (attended, mean)[:: -1 if flaw == "difference" else 1]
+    away = b.binary("SUB", *parts, scale=both * float(r.uniform(0.5, 2)))
     weighted = times(z, away, 15000)
     weighted.scales = (float(np.float32(attended.scales[0] * r.choice([0.9, 1.5, 3]))),)
     terms = (attended, weighted)[:: int(r.choice([1, -1]))]
     largest = max(part.scales[0] for part in terms)
-    return b.binary("ADD", *terms, scale=largest * float(r.uniform(0.6, 2)))
+    y = b.binary("ADD", *terms, scale=largest * float(r.uniform(0.6, 2)))
+    return b.binary("ADD", y, attended, scale=y.scales[0]) if flaw == "another reader" else y

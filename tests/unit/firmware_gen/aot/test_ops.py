@@ -172,6 +172,20 @@ def test_dsp_kernels_take_fused_operators(maker: Maker, expected: str, gone: str
     assert gone not in kernels
 
 
+@pytest.mark.parametrize("flaw", ["", "columns", "difference", "another reader", "activation"])
+def test_attention_is_joined_where_nothing_is_lost(flaw: str, tmp_path: Path) -> None:
+    def maker(b: GraphBuilder) -> TensorNode:
+        return wide_attended(b, rows=5, heads=2, flaw=flaw)
+
+    b = GraphBuilder(3)
+    y = maker(b)
+    model = b.model(y, b.strided_slice(y, [0] * 3, [1] * 3))
+    for kernels in ("dsp", "mve"):
+        used = compile_network(model.graph, model.metadata, kernels).source.kernels
+        assert (f"imse_attend_s16_{kernels}" in used) == (not flaw), kernels
+    _compare(maker, range(3), "dsp", tmp_path)
+
+
 @pytest.mark.parametrize("kernels", ["portable", "dsp"])
 @pytest.mark.parametrize(
     "networks", [all_roots, all_quotients, all_squares, all_extrema, all_sums_of_windows]
