@@ -41,7 +41,7 @@ unit: setup-dev ## pytest, emulator tests included
 	$(BIN)/pytest $(PYTEST_ARGS)
 
 bench: export IMSE_MCU_CACHE := build/bench-cache
-bench: setup-dev ## figures: stages, frame, memory, per operator (TFLM_DIR, CMSIS_NN_DIR: theirs too)
+bench: setup-dev ## figures of performance.md (TFLM_DIR, CMSIS_NN_DIR, IMSE_WEIGHTS: of those too)
 	rm -rf $(IMSE_MCU_CACHE)
 	@echo "cold build:"
 	$(BIN)/imse-mcu build --target $(TARGET) --model $(MODEL) --runtime aot -v -o $(BUILD)
@@ -50,6 +50,16 @@ bench: setup-dev ## figures: stages, frame, memory, per operator (TFLM_DIR, CMSI
 	$(BIN)/imse-mcu run $(BUILD) --input $(INPUT)
 	$(BIN)/imse-mcu profile $(BUILD)
 	$(BIN)/python scripts/bench.py $(BUILD)
+	@echo "Cortex-M55:"
+	$(BIN)/imse-mcu build --target mps3_an547 --model $(MODEL) --runtime aot -o build/bench-m55
+	$(BIN)/imse-mcu run build/bench-m55 --input $(INPUT)
+	$(BIN)/python scripts/bench.py build/bench-m55
+	@echo "single operators:"
+	$(BIN)/imse-mcu build --target $(TARGET) --model $(MODEL) --runtime aot --no-fuse \
+	  -o build/bench-no-fuse
+	$(if $(IMSE_WEIGHTS),for board in mps2_an500 mps3_an547; do \
+	  $(BIN)/imse-mcu build --target $$board --model imse --weights $(IMSE_WEIGHTS) \
+	  --segment-frames 64 --runtime aot -o build/bench-imse-$$board || exit; done)
 	$(BIN)/pytest -q -rP -k "instructions or border or both_ways or every_function" \
 	  tests/unit/firmware_gen/kernels
 
