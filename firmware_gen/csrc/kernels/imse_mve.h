@@ -88,10 +88,14 @@ static inline int16x8_t imse_merge_mve(int32x4_t even, int32x4_t odd) {
   return vqmovntq_s32(vqmovnbq_s32(vreinterpretq_s16_s32(even), even), odd);
 }
 
-/* The same, rounded by a right shift. */
-static inline int16x8_t imse_rounded_mve(int32x4_t even, int32x4_t odd, const imse_multiplier_t *q) {
-  return imse_merge_mve(imse_scale_mve(even, q->mantissa, q->shift),
-                        imse_scale_mve(odd, q->mantissa, q->shift));
+static inline int32x4_t imse_scaled_mve(int32x4_t value, const imse_multiplier_t *q) {
+  return imse_scale_mve(value, q->mantissa, q->shift);
+}
+
+/* Even and odd lanes, rounded by a right shift and back in order. */
+static inline int16x8_t imse_rounded_mve(int32x4_t even, int32x4_t odd,
+                                         const imse_multiplier_t *q) {
+  return imse_merge_mve(imse_scaled_mve(even, q), imse_scaled_mve(odd, q));
 }
 
 static inline int16x8_t imse_product_mve(int16x8_t a, int16x8_t b, const imse_multiplier_t *q) {

@@ -65,7 +65,7 @@ def shares(node: WideAttend) -> dict[str, Multiplier]:
         "mean_share": node.away.b,
         "sum_share": _sum_shares(node)[0],
     }
-    return {name: right_share(factor) for name, factor in found.items()}
+    return {name: _right_share(factor) for name, factor in found.items()}
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def turn_rounding(node: WideRotate, turn: Turn) -> TurnRounding | None:
     factors = {
         "straight": turn.straight.out,
         "crossed": turn.crossed.out,
-        "share": right_share(small),
+        "share": _right_share(small),
         "result": node.result.out,
     }
     if turn.again is not None:
@@ -100,7 +100,7 @@ def turn_rounding(node: WideRotate, turn: Turn) -> TurnRounding | None:
         factors["again"] = turn.again[1]
     if not _changes_nothing(turn.share, node.joined.out):
         steps += _JOINS
-        factors["gathered"] = right_share(turn.share)
+        factors["gathered"] = _right_share(turn.share)
         factors["joined"] = node.joined.out
     return TurnRounding(factors, steps)
 
@@ -135,7 +135,7 @@ def _changes_nothing(share: Multiplier, out: Multiplier) -> bool:
     return bool(np.array_equal(alone, _INT16))
 
 
-def right_share(factor: Multiplier) -> Multiplier:
+def _right_share(factor: Multiplier) -> Multiplier:
     """One half as a multiplier with a right shift, or any other as it is."""
     return _NEARLY_HALF if factor == EXACT_HALF else factor
 

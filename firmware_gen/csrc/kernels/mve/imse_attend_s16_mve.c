@@ -40,10 +40,6 @@ static inline int32x4_t products(const int16_t (*columns)[IMSE_HEAD_MVE], int16x
   return vrshlq_n_s32(scaled, -scale.shift);
 }
 
-static inline int32x4_t scaled(int32x4_t value, const imse_multiplier_t *q) {
-  return imse_scale_mve(value, q->mantissa, q->shift);
-}
-
 static void prepare(const imse_attend_s16_mve_t *p, const int16_t *matrix, const int16_t *sums,
                     const int16_t *mean, head_t *head) {
   const uint16x8_t steps = imse_steps_mve(p->matrix_pitch);
@@ -83,13 +79,16 @@ static inline int16x8_t attend(const imse_attend_s16_mve_t *p, const head_t *hea
   const int16x8_t attended = imse_product_mve(once, factor, &p->second);
   const int32x4_t even = vshllbq_n_s16(attended, 15);
   const int32x4_t odd = vshlltq_n_s16(attended, 15);
-  const int32x4_t even_away = vsubq_s32(scaled(even, &p->away_share), vldrwq_s32(head->means[0]));
-  const int32x4_t odd_away = vsubq_s32(scaled(odd, &p->away_share), vldrwq_s32(head->means[1]));
+  const int32x4_t even_share = imse_scaled_mve(even, &p->away_share);
+  const int32x4_t odd_share = imse_scaled_mve(odd, &p->away_share);
+  const int32x4_t even_away = vsubq_s32(even_share, vldrwq_s32(head->means[0]));
+  const int32x4_t odd_away = vsubq_s32(odd_share, vldrwq_s32(head->means[1]));
   const int16x8_t away = imse_rounded_mve(even_away, odd_away, &p->away);
   const int16x8_t weighted = imse_product_mve(away, vdupq_n_s16((int16_t)z), &p->weighted);
-  const int32x4_t even_sum = vaddq_s32(scaled(even, &p->sum_share), vshllbq_n_s16(weighted, 14));
-  const int32x4_t odd_sum = vaddq_s32(scaled(odd, &p->sum_share), vshlltq_n_s16(weighted, 14));
-  return imse_rounded_mve(even_sum, odd_sum, &p->sum);
+  const int32x4_t even_sum = imse_scaled_mve(even, &p->sum_share);
+  const int32x4_t odd_sum = imse_scaled_mve(odd, &p->sum_share);
+  return imse_rounded_mve(vaddq_s32(even_sum, vshllbq_n_s16(weighted, 14)),
+                          vaddq_s32(odd_sum, vshlltq_n_s16(weighted, 14)), &p->sum);
 }
 
 void imse_attend_s16_mve(const imse_attend_s16_mve_t *p, const int16_t *query,

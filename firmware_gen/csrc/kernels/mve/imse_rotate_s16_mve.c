@@ -2,10 +2,6 @@
 
 #include "imse_mve.h"
 
-static inline int32x4_t scaled(int32x4_t value, const imse_multiplier_t *q) {
-  return imse_scale_mve(value, q->mantissa, q->shift);
-}
-
 static inline int16x8_t looked_up(const int16_t *table, uint16x8_t value) {
   return vldrhq_gather_shifted_offset_s16(table, value);
 }
@@ -17,14 +13,15 @@ static inline int16x8_t rotate(const imse_rotate_s16_mve_t *p, int16x8_t straigh
     straight = imse_product_mve(straight, vdupq_n_s16((int16_t)p->factor), &p->again);
   }
   if (p->steps & IMSE_ROTATE_JOINS) {
-    crossed = imse_rounded_mve(scaled(vshllbq_n_s16(crossed, 15), &p->gathered),
-                               scaled(vshlltq_n_s16(crossed, 15), &p->gathered), &p->joined);
+    const int32x4_t even = imse_scaled_mve(vshllbq_n_s16(crossed, 15), &p->gathered);
+    const int32x4_t odd = imse_scaled_mve(vshlltq_n_s16(crossed, 15), &p->gathered);
+    crossed = imse_rounded_mve(even, odd, &p->joined);
   }
   const int32_t swapped = p->steps & IMSE_ROTATE_SWAPPED;
   const int16x8_t big = swapped ? crossed : straight;
   const int16x8_t small = swapped ? straight : crossed;
-  const int32x4_t even = scaled(vshllbq_n_s16(small, 15), &p->share);
-  const int32x4_t odd = scaled(vshlltq_n_s16(small, 15), &p->share);
+  const int32x4_t even = imse_scaled_mve(vshllbq_n_s16(small, 15), &p->share);
+  const int32x4_t odd = imse_scaled_mve(vshlltq_n_s16(small, 15), &p->share);
   return imse_rounded_mve(vaddq_s32(even, vshllbq_n_s16(big, 14)),
                           vaddq_s32(odd, vshlltq_n_s16(big, 14)), &p->result);
 }

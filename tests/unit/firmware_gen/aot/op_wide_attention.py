@@ -42,7 +42,9 @@ def turned_neighbours(b: GraphBuilder, x: TensorNode) -> TensorNode:
     return y
 
 
-def rotate(b: GraphBuilder, x: TensorNode, plain: TensorNode, pairs: int) -> TensorNode:
+def rotate(
+    b: GraphBuilder, x: TensorNode, plain: TensorNode, pairs: int, activation: int = 0
+) -> TensorNode:
     """A rotation by row and column of ``plain``, an int16 form of ``x``."""
     r = b.rng
     _, rows, columns, channels = x.shape
@@ -56,7 +58,8 @@ def rotate(b: GraphBuilder, x: TensorNode, plain: TensorNode, pairs: int) -> Ten
 
     straight = plain
     for factor in cosines[:2][::order]:
-        straight = b.binary("MUL", straight, factor, scale_of(straight, 1, 1, 0.99, 1.0002))
+        scale = scale_of(straight, 1, 1, 0.99, 1.0002)
+        straight = b.binary("MUL", straight, factor, scale, activation=activation)
     crossed = [
         b.binary("MUL", turned, factor, scale_of(turned, 0.6, 0.8, 1.1)) for factor in cosines[2:]
     ]
@@ -67,7 +70,12 @@ def rotate(b: GraphBuilder, x: TensorNode, plain: TensorNode, pairs: int) -> Ten
 
 
 def wide_rotated(
-    b: GraphBuilder, rows: int = 0, columns: int = 0, heads: int = 0, pairs: int = 0
+    b: GraphBuilder,
+    rows: int = 0,
+    columns: int = 0,
+    heads: int = 0,
+    pairs: int = 0,
+    activation: int = 0,
 ) -> TensorNode:
     """A rotation of int16 values that come from int8 ones, one of its tables read twice."""
     r = b.rng
@@ -79,7 +87,7 @@ def wide_rotated(
     if r.integers(2):
         one = b.constant(r.integers(100, 3000, ()).astype("int16"), plain.scales)
         plain = b.binary("ADD", plain, one, scale=plain.scales[0] * 1.3)
-    y = rotate(b, x, plain, pairs)
+    y = rotate(b, x, plain, pairs, activation)
     return b.binary("ADD", y, plain, scale=y.scales[0]) if r.integers(2) else y
 
 

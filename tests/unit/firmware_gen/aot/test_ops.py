@@ -172,6 +172,20 @@ def test_dsp_kernels_take_fused_operators(maker: Maker, expected: str, gone: str
     assert gone not in kernels
 
 
+@pytest.mark.parametrize("activation", [0, 1])
+def test_rotation_is_joined_without_an_activation(activation: int, tmp_path: Path) -> None:
+    def maker(b: GraphBuilder) -> TensorNode:
+        return wide_rotated(b, rows=2, columns=3, heads=2, pairs=4, activation=activation)
+
+    b = GraphBuilder(7)
+    y = maker(b)
+    model = b.model(y, b.strided_slice(y, [0] * 4, [1] * 4))
+    for kernels in ("dsp", "mve"):
+        used = compile_network(model.graph, model.metadata, kernels).source.kernels
+        assert (f"imse_rotate_s16_{kernels}" in used) == (not activation), kernels
+    _compare(maker, range(3), "dsp", tmp_path)
+
+
 @pytest.mark.parametrize("flaw", ["", "columns", "difference", "another reader", "activation"])
 def test_attention_is_joined_where_nothing_is_lost(flaw: str, tmp_path: Path) -> None:
     def maker(b: GraphBuilder) -> TensorNode:
