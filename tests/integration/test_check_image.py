@@ -9,7 +9,8 @@ import pytest
 
 from imse_mcu import checking
 from imse_mcu.cli.main import main
-from imse_mcu.core.audio_io import read_audio, write_wav
+from imse_mcu.core.audio_io import SAMPLE_RATE_HZ, read_audio, write_wav
+from quantize.metrics import score_speech
 
 pytestmark = [pytest.mark.slow, pytest.mark.emulator]
 
@@ -27,13 +28,29 @@ def pair(examples: Path, tmp_path: Path) -> list[str]:
     return options
 
 
-def test_image_is_scored_beside_the_host(build_copy: Path, examples: Path, capsys: Capture) -> None:
-    """Features that are rounded differently move the score of a few seconds by 0.02."""
-    pair = [f"--{kind}={examples / kind}.wav" for kind in ("clean", "noisy")]
+def test_image_is_scored_beside_the_host(
+    build_copy: Path, examples: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    """The image's scores are those of ``enhance``, whose samples are the firmware's.
+
+    Features of the column int8 are rounded differently, so it is only near: PESQ-WB of a few
+    seconds moves by some hundredths.
+    """
+    clean, noisy = examples / "clean.wav", examples / "noisy.wav"
+    enhanced = tmp_path / "enhanced.wav"
+    assert main(["enhance", str(noisy), "-o", str(enhanced)]) == 0
+    capsys.readouterr()
+    pair = [f"--clean={clean}", f"--noisy={noisy}"]
     assert main(["check", str(build_copy), *pair, "--on", "emulator", "--json"]) == 0
     mean = json.loads(capsys.readouterr().out)["mean"]
+    expected = score_speech(
+        read_audio(clean).samples,
+        read_audio(enhanced).samples,
+        SAMPLE_RATE_HZ,
+        name=enhanced.name,
+    ).to_json()
+    assert mean["image"] == pytest.approx(expected, rel=1e-6)
     assert mean["image"]["pesq_wb"] > mean["noisy"]["pesq_wb"] + 0.1
-    assert mean["image"]["pesq_wb"] == pytest.approx(mean["int8"]["pesq_wb"], abs=0.02)
     assert mean["image"]["si_sdr_db"] == pytest.approx(mean["int8"]["si_sdr_db"], abs=0.1)
 
 
