@@ -46,8 +46,8 @@ def test_image_is_scored_beside_the_host(
 ) -> None:
     """The image's scores are those of ``enhance``, whose samples are the firmware's.
 
-    Features of the column int8 are rounded differently, so it is only near, and in the mean: PESQ-WB of
-    a few seconds moves by some hundredths.
+    Features of the column int8 are rounded differently, so it is only near, and in the mean:
+    PESQ-WB of a few seconds moves by some hundredths.
     """
     clean, noisy = levels_of_noise
     enhanced = tmp_path / "enhanced"
